@@ -1,0 +1,39 @@
+import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
+import { Module } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
+import { GraphQLModule } from '@nestjs/graphql';
+import { AuthModule } from './auth/auth.module.js';
+import { formatGraphqlError } from './common/graphql-error.js';
+import { HttpErrorFilter } from './common/http-error.filter.js';
+import { ConfigModule } from './config/config.module.js';
+import { DatabaseModule } from './database/database.module.js';
+import { HealthController } from './health.controller.js';
+import { PromptModule } from './prompts/prompt.module.js';
+import { QueueModule } from './queue/queue.module.js';
+
+/** The same modules in both processes: main.ts serves them, worker.ts starts their job handlers. */
+@Module({
+  imports: [
+    ConfigModule,
+    DatabaseModule,
+    QueueModule,
+    AuthModule,
+    GraphQLModule.forRoot<ApolloDriverConfig>({
+      driver: ApolloDriver,
+      autoSchemaFile: true,
+      sortSchema: true,
+      path: '/graphql',
+      csrfPrevention: true,
+      allowBatchedHttpRequests: false,
+      graphiql: false,
+      includeStacktraceInErrorResponses: false,
+      formatError: formatGraphqlError,
+      subscriptions: { 'graphql-ws': { path: '/graphql' } },
+      context: (request: object, reply: object) => ('connectionParams' in request ? request : { req: request, reply }),
+    }),
+    PromptModule,
+  ],
+  controllers: [HealthController],
+  providers: [{ provide: APP_FILTER, useClass: HttpErrorFilter }],
+})
+export class AppModule {}

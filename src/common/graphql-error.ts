@@ -1,0 +1,28 @@
+import { unwrapResolverError } from '@apollo/server/errors';
+import { BadRequestException, Logger } from '@nestjs/common';
+import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import { DomainError } from './errors.js';
+
+const logger = new Logger('GraphQL');
+
+/**
+ * What a GraphQL client sees of an error: a message and a stable `extensions.code`, never a stack or SQL. Anything that
+ * is not an expected failure is logged here and answered as `internal`.
+ */
+export function formatGraphqlError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
+  const original = unwrapResolverError(error);
+  const place = { ...(formatted.locations && { locations: formatted.locations }), ...(formatted.path && { path: formatted.path }) };
+  if (original instanceof DomainError) {
+    return { message: original.message, ...place, extensions: { code: original.code, ...(original.param && { param: original.param }) } };
+  }
+  if (original instanceof BadRequestException) {
+    const { message } = original.getResponse() as { message: string | string[] };
+    return { message: [message].flat().join('; '), ...place, extensions: { code: 'bad_input' } };
+  }
+  // Errors of the GraphQL layer itself (syntax, unknown field, wrong type) speak about the client's document.
+  if (original instanceof GraphQLError && formatted.extensions?.['code'] !== 'INTERNAL_SERVER_ERROR') {
+    return { message: formatted.message, ...place, extensions: { code: formatted.extensions?.['code'] ?? 'bad_input' } };
+  }
+  logger.error(original instanceof Error ? original.stack : String(original));
+  return { message: 'An internal error happened; it is in the server\'s log.', ...place, extensions: { code: 'internal' } };
+}

@@ -1,0 +1,53 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { z } from 'zod';
+
+const flag = z
+  .enum(['0', '1', 'true', 'false'])
+  .transform((value) => value === '1' || value === 'true');
+
+const url = (protocols: string[]) =>
+  z.url().refine((value) => protocols.includes(new URL(value).protocol.slice(0, -1)), {
+    message: `must start with ${protocols.map((name) => `${name}://`).join(' or ')}`,
+  });
+
+/** Every variable the service reads. `.env.example` is checked against these keys. */
+export const environmentSchema = z.object({
+  DATABASE_URL: url(['postgres', 'postgresql']).describe('Postgres; empty: the embedded one'),
+  REDIS_URL: url(['redis', 'rediss']).describe('Redis or Valkey; empty: the embedded one'),
+  TRIAD_HOME: z.string().default('.triad').transform((path) => resolve(path)).describe('Directory of artefacts, uploads, runs and embedded data'),
+  TRIAD_HOST: z.string().default('127.0.0.1').describe('Address the API listens on'),
+  TRIAD_PORT: z.coerce.number().int().min(0).max(65535).default(4000).describe('Port the API listens on'),
+  TRIAD_INTERNAL_URL: z.url().default('http://127.0.0.1:4000').describe('Where a trainer reaches the API'),
+  TRIAD_BOOTSTRAP_KEY: z.string().min(32).optional().describe('Admin API key made valid for project "default" at start'),
+  TRIAD_SECRET_KEY: z.string().regex(/^[A-Za-z0-9+/=_-]{43,44}$/, 'must be 32 random bytes in base64').describe('Key that encrypts stored secrets (32 bytes, base64)'),
+  TRIAD_RUNTIME_URL: z.url().describe('Inference runtime speaking vLLM\'s routes, generation'),
+  TRIAD_SCORER_URL: z.url().describe('Inference runtime speaking vLLM\'s routes, reward models'),
+  TRIAD_PYTHON: z.string().default('python3').describe('Python of the trainer\'s environment'),
+  TRIAD_TRAINER_DIR: z.string().default('trainer').transform((path) => resolve(path)).describe('Directory of the trainer package'),
+  TRIAD_WARM_TRAINER: flag.default(false).describe('1: a worker keeps one trainer process imported and waiting (about 0.6 GB)'),
+  TRIAD_COMPUTE_PRICE_PER_HOUR: z.coerce.number().min(0).default(0.1).describe('Price of one hour of this machine, for cost figures of self-hosted models'),
+  TRIAD_ALLOW_PRIVATE_URLS: flag.default(false).describe('1: webhooks and providers may be on loopback and private addresses (development)'),
+  TRIAD_UPLOAD_MAX_BYTES: z.coerce.number().int().positive().default(512 * 1024 * 1024).describe('Largest file that may be uploaded'),
+});
+
+export type Config = z.output<typeof environmentSchema>;
+
+/** Raised at start-up with one line per variable that is wrong. */
+export class ConfigError extends Error {}
+
+/**
+ * Reads and checks the environment: the only reader of `process.env` in the service.
+ * @throws ConfigError naming every variable that is missing or malformed.
+ */
+export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const parsed = environmentSchema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const lines = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
+  const hint = existsSync('.env.example') ? '\nSee .env.example; `npm start` sets all of them for the embedded services.' : '';
+  throw new ConfigError(`The environment is not complete:\n${lines.join('\n')}${hint}`);
+}
+
+/** Injection token of the checked configuration. */
+export const CONFIG = Symbol('CONFIG');

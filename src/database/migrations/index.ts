@@ -1,0 +1,5 @@
+import type { MigrationInterface } from 'typeorm';
+import { Initial1764000000000 } from './1764000000000-initial.js';
+
+/** In order of age. */
+export const MIGRATIONS: (new () => MigrationInterface)[] = [Initial1764000000000];

@@ -1,0 +1,29 @@
+import { Controller, Get } from '@nestjs/common';
+import { Public } from './auth/request-context.guard.js';
+import { DomainError } from './common/errors.js';
+import { Database } from './database/database.js';
+import { Queues } from './queue/queues.js';
+
+@Public()
+@Controller('health')
+export class HealthController {
+  constructor(
+    private readonly database: Database,
+    private readonly queues: Queues,
+  ) {}
+
+  /** The process answers. */
+  @Get('live')
+  live() {
+    return { status: 'ok' };
+  }
+
+  /** Postgres and Redis answer, and Redis never evicts. 503 with what is wrong otherwise. */
+  @Get('ready')
+  async ready() {
+    const checks = await Promise.allSettled([this.database.platform.query('SELECT 1'), this.queues.assertUsable()]);
+    const failures = checks.flatMap((check) => (check.status === 'rejected' ? [String((check.reason as Error).message)] : []));
+    if (failures.length > 0) throw new DomainError('unavailable', failures.join(' '));
+    return { status: 'ok' };
+  }
+}

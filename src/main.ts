@@ -1,0 +1,10 @@
+import 'reflect-metadata';
+import { Logger } from '@nestjs/common';
+import { createApplication } from './application.js';
+import { CONFIG, type Config } from './config/config.js';
+
+const app = await createApplication();
+const config = app.get<Config>(CONFIG);
+await app.listen(config.TRIAD_PORT, config.TRIAD_HOST);
+new Logger('API').log(`Listening on ${await app.getUrl()}`);
+process.send?.('ready');

@@ -1,0 +1,51 @@
+import { Column, CreateDateColumn, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
+
+export type PromptType = 'text' | 'chat';
+export type ChatRole = 'system' | 'user' | 'assistant';
+export interface ChatTemplate {
+  role: ChatRole;
+  content: string;
+}
+
+/** A named prompt; what it says is in its versions. */
+@Entity('prompts')
+@Unique(['projectId', 'name'])
+export class PromptEntity {
+  @PrimaryColumn('text') id: string;
+  @Column('text') projectId: string;
+  @Column('text') name: string;
+  @Column('text') type: PromptType;
+  /** Number of the newest version. */
+  @Column('int', { default: 0 }) latestVersion: number;
+  @CreateDateColumn({ type: 'timestamptz' }) createdAt: Date;
+}
+
+/** Immutable. */
+@Entity('prompt_versions')
+@Unique(['promptId', 'version'])
+export class PromptVersionEntity {
+  @PrimaryColumn('text') id: string;
+  @Index() @Column('text') projectId: string;
+  @Column('text') promptId: string;
+  @Column('text') name: string;
+  @Column('text') type: PromptType;
+  @Column('int') version: number;
+  /** A text prompt is one message of role user. */
+  @Column('jsonb') messages: ChatTemplate[];
+  /** Names of the variables that rendering needs, sorted. */
+  @Column('text', { array: true }) variables: string[];
+  @Column('jsonb') config: Record<string, unknown>;
+  @Column('text', { array: true }) tags: string[];
+  @Column('text', { nullable: true }) commitMessage: string | null;
+  @Column('text') createdBy: string;
+  @CreateDateColumn({ type: 'timestamptz' }) createdAt: Date;
+}
+
+/** A movable name of a version. `latest` is not stored: it moves by itself. */
+@Entity('prompt_labels')
+export class PromptLabelEntity {
+  @Column('text') projectId: string;
+  @PrimaryColumn('text') promptId: string;
+  @PrimaryColumn('text') label: string;
+  @Column('int') version: number;
+}

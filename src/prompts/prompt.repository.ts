@@ -1,0 +1,64 @@
+import { Injectable } from '@nestjs/common';
+import { In, LessThan } from 'typeorm';
+import type { RequestContext } from '../common/request-context.js';
+import { Database } from '../database/database.js';
+import { PromptEntity, PromptLabelEntity, PromptVersionEntity } from './prompt.entity.js';
+
+@Injectable()
+export class PromptRepository {
+  constructor(private readonly database: Database) {}
+
+  findByName(ctx: RequestContext, name: string): Promise<PromptEntity | null> {
+    return this.database.manager(ctx).findOneBy(PromptEntity, { projectId: ctx.projectId, name });
+  }
+
+  /** Creates the prompt if absent and takes its next version number; the row stays locked until the transaction ends. */
+  async takeNextVersion(ctx: RequestContext, prompt: Pick<PromptEntity, 'id' | 'name' | 'type'>): Promise<PromptEntity> {
+    const manager = this.database.manager(ctx);
+    await manager.createQueryBuilder().insert().into(PromptEntity)
+      .values({ ...prompt, projectId: ctx.projectId }).orIgnore().execute();
+    await manager.increment(PromptEntity, { projectId: ctx.projectId, name: prompt.name }, 'latestVersion', 1);
+    return manager.findOneByOrFail(PromptEntity, { projectId: ctx.projectId, name: prompt.name });
+  }
+
+  async addVersion(ctx: RequestContext, version: Omit<PromptVersionEntity, 'projectId' | 'createdAt'>): Promise<PromptVersionEntity> {
+    return this.database.manager(ctx).save(PromptVersionEntity, { ...version, projectId: ctx.projectId });
+  }
+
+  findVersion(ctx: RequestContext, promptId: string, version: number): Promise<PromptVersionEntity | null> {
+    return this.database.manager(ctx).findOneBy(PromptVersionEntity, { projectId: ctx.projectId, promptId, version });
+  }
+
+  findVersionById(ctx: RequestContext, id: string): Promise<PromptVersionEntity | null> {
+    return this.database.manager(ctx).findOneBy(PromptVersionEntity, { projectId: ctx.projectId, id });
+  }
+
+  findLabel(ctx: RequestContext, promptId: string, label: string): Promise<PromptLabelEntity | null> {
+    return this.database.manager(ctx).findOneBy(PromptLabelEntity, { projectId: ctx.projectId, promptId, label });
+  }
+
+  async setLabels(ctx: RequestContext, promptId: string, version: number, labels: string[]): Promise<void> {
+    if (labels.length === 0) return;
+    await this.database.manager(ctx).upsert(PromptLabelEntity,
+      labels.map((label) => ({ projectId: ctx.projectId, promptId, label, version })), ['promptId', 'label']);
+  }
+
+  labelsOf(ctx: RequestContext, promptIds: string[]): Promise<PromptLabelEntity[]> {
+    return this.database.manager(ctx).find(PromptLabelEntity, { where: { projectId: ctx.projectId, promptId: In(promptIds) }, order: { label: 'ASC' } });
+  }
+
+  /** Newest first; one more than `first`, so that the caller sees whether there is a next page. */
+  listVersions(ctx: RequestContext, promptId: string, first: number, before: number | null): Promise<PromptVersionEntity[]> {
+    return this.database.manager(ctx).find(PromptVersionEntity, {
+      where: { projectId: ctx.projectId, promptId, ...(before === null ? {} : { version: LessThan(before) }) },
+      order: { version: 'DESC' }, take: first + 1,
+    });
+  }
+
+  list(ctx: RequestContext, first: number, beforeId: string | null): Promise<PromptEntity[]> {
+    return this.database.manager(ctx).find(PromptEntity, {
+      where: { projectId: ctx.projectId, ...(beforeId === null ? {} : { id: LessThan(beforeId) }) },
+      order: { id: 'DESC' }, take: first + 1,
+    });
+  }
+}

@@ -1,0 +1,66 @@
+import { Args, Int, Mutation, Parent, Query, ResolveField, Resolver } from '@nestjs/graphql';
+import { GraphQLJSONObject } from 'graphql-scalars';
+import { Ctx } from '../auth/request-context.guard.js';
+import { PageArgs } from '../common/pagination.js';
+import type { RequestContext } from '../common/request-context.js';
+import { PromptService } from './prompt.service.js';
+import { ChatMessage, CreatePromptVersionInput, Prompt, PromptConnection, PromptVersion, PromptVersionConnection } from './prompt.types.js';
+
+@Resolver(() => PromptVersion)
+export class PromptVersionResolver {
+  constructor(private readonly prompts: PromptService) {}
+
+  @Query(() => PromptVersion, { description: 'One version, by number or label; with neither the one labelled production.' })
+  prompt(
+    @Ctx() ctx: RequestContext,
+    @Args('name') name: string,
+    @Args('version', { type: () => Int, nullable: true }) version?: number,
+    @Args('label', { type: () => String, nullable: true }) label?: string,
+  ) {
+    return this.prompts.fetch(ctx, name, { version: version ?? null, label: label ?? null });
+  }
+
+  @Query(() => [ChatMessage], { description: 'Fills in a prompt. Errors: undefined_variable, not_found.' })
+  async renderPrompt(
+    @Ctx() ctx: RequestContext,
+    @Args('ref', { description: '`prompts:/name/3`, `prompts:/name@label` or `prompts:/name`.' }) ref: string,
+    @Args('variables', { type: () => GraphQLJSONObject }) variables: Record<string, unknown>,
+  ) {
+    return this.prompts.render(await this.prompts.resolve(ctx, ref), variables);
+  }
+
+  @Mutation(() => PromptVersion, { description: 'Adds a version; the first creates the prompt. Errors: bad_input, conflict.' })
+  createPromptVersion(@Ctx() ctx: RequestContext, @Args('input') input: CreatePromptVersionInput) {
+    return this.prompts.createVersion(ctx, input);
+  }
+
+  @Mutation(() => PromptVersion, { description: 'Moves labels to a version. Errors: bad_input, not_found.' })
+  setPromptLabels(
+    @Ctx() ctx: RequestContext,
+    @Args('name') name: string,
+    @Args('version', { type: () => Int }) version: number,
+    @Args('labels', { type: () => [String] }) labels: string[],
+  ) {
+    return this.prompts.setLabels(ctx, name, version, labels);
+  }
+
+  @ResolveField(() => [String], { description: 'Labels on this version, `latest` included.' })
+  labels(@Ctx() ctx: RequestContext, @Parent() version: PromptVersion) {
+    return this.prompts.labelsOf(ctx, version);
+  }
+}
+
+@Resolver(() => Prompt)
+export class PromptResolver {
+  constructor(private readonly service: PromptService) {}
+
+  @Query(() => PromptConnection, { description: 'Prompts, newest first.' })
+  prompts(@Ctx() ctx: RequestContext, @Args() page: PageArgs) {
+    return this.service.list(ctx, page);
+  }
+
+  @ResolveField(() => PromptVersionConnection, { description: 'Versions, newest first.' })
+  versions(@Ctx() ctx: RequestContext, @Parent() prompt: Prompt, @Args() page: PageArgs) {
+    return this.service.listVersions(ctx, prompt.id, page);
+  }
+}

@@ -1,0 +1,122 @@
+import { Injectable } from '@nestjs/common';
+import { DomainError, notFound } from '../common/errors.js';
+import { newId } from '../common/ids.js';
+import { decodeCursor, type Page, type PageArgs, toPage } from '../common/pagination.js';
+import { checkLabel, checkName, parseReference } from '../common/references.js';
+import type { RequestContext } from '../common/request-context.js';
+import { Database } from '../database/database.js';
+import type { ChatTemplate, PromptEntity, PromptType, PromptVersionEntity } from './prompt.entity.js';
+import { PromptRepository } from './prompt.repository.js';
+import { renderMessages, variablesOf } from './rendering.js';
+
+export interface NewPromptVersion {
+  name: string;
+  type: PromptType;
+  messages: ChatTemplate[];
+  config?: Record<string, unknown> | null | undefined;
+  labels?: string[] | null | undefined;
+  tags?: string[] | null | undefined;
+  commitMessage?: string | null | undefined;
+}
+
+@Injectable()
+export class PromptService {
+  constructor(
+    private readonly database: Database,
+    private readonly prompts: PromptRepository,
+  ) {}
+
+  /**
+   * Adds an immutable version; the first one creates the prompt.
+   * @throws DomainError bad_input for a template that cannot be read; conflict when the prompt is of the other type.
+   */
+  createVersion(ctx: RequestContext, input: NewPromptVersion): Promise<PromptVersionEntity> {
+    checkName(input.name);
+    const labels = input.labels ?? [];
+    labels.forEach((label) => this.checkMovable(label));
+    if (input.messages.length === 0) throw new DomainError('bad_input', 'A prompt needs at least one message.', 'messages');
+    const variables = variablesOf(input.messages);
+    return this.database.transaction(ctx, async (tx) => {
+      const prompt = await this.prompts.takeNextVersion(tx, { id: newId('prm'), name: input.name, type: input.type });
+      if (prompt.type !== input.type) {
+        throw new DomainError('conflict', `Prompt ${JSON.stringify(input.name)} is of type ${prompt.type}; its versions cannot be ${input.type}.`, 'type');
+      }
+      const version = await this.prompts.addVersion(tx, {
+        id: newId('prmv'), promptId: prompt.id, name: prompt.name, type: prompt.type, version: prompt.latestVersion,
+        messages: input.messages, variables, config: input.config ?? {}, tags: input.tags ?? [],
+        commitMessage: input.commitMessage ?? null, createdBy: ctx.principal,
+      });
+      await this.prompts.setLabels(tx, prompt.id, version.version, labels);
+      return version;
+    });
+  }
+
+  /** Moves labels to a version. @throws DomainError not_found. */
+  setLabels(ctx: RequestContext, name: string, version: number, labels: string[]): Promise<PromptVersionEntity> {
+    labels.forEach((label) => this.checkMovable(label));
+    return this.database.transaction(ctx, async (tx) => {
+      const found = await this.fetch(tx, name, { version });
+      await this.prompts.setLabels(tx, found.promptId, version, labels);
+      return found;
+    });
+  }
+
+  /**
+   * One version, by number or label; with neither, the one labelled `production`.
+   * @throws DomainError bad_input with both, not_found for a missing prompt, version or label.
+   */
+  async fetch(ctx: RequestContext, name: string, by: { version?: number | null; label?: string | null }): Promise<PromptVersionEntity> {
+    if (by.version != null && by.label != null) {
+      throw new DomainError('bad_input', 'Give a version or a label, not both.', 'label');
+    }
+    const prompt = await this.prompts.findByName(ctx, name);
+    if (!prompt) throw notFound('prompt', name);
+    const label = by.label ?? 'production';
+    const number = by.version ?? (label === 'latest' ? prompt.latestVersion : (await this.prompts.findLabel(ctx, prompt.id, label))?.version);
+    if (number == null) throw notFound('label', label, `Prompt ${JSON.stringify(name)} does not carry it; set it with setPromptLabels.`);
+    const version = await this.prompts.findVersion(ctx, prompt.id, number);
+    if (!version) throw notFound('version', `${name}/${number}`, `The newest is ${prompt.latestVersion}.`);
+    return version;
+  }
+
+  /** `prompts:/name/3`, `prompts:/name@label` or `prompts:/name` (production). */
+  resolve(ctx: RequestContext, reference: string): Promise<PromptVersionEntity> {
+    const { name, version, alias } = parseReference(reference, 'prompts');
+    return this.fetch(ctx, name, { version, label: alias });
+  }
+
+  async findVersionById(ctx: RequestContext, id: string): Promise<PromptVersionEntity> {
+    const version = await this.prompts.findVersionById(ctx, id);
+    if (!version) throw notFound('prompt version', id);
+    return version;
+  }
+
+  /** @throws DomainError undefined_variable naming what is missing. */
+  render(version: PromptVersionEntity, variables: Record<string, unknown>): ChatTemplate[] {
+    return renderMessages(version.messages, version.variables, variables, version.name);
+  }
+
+  async list(ctx: RequestContext, page: PageArgs): Promise<Page<PromptEntity>> {
+    const after = page.after ? decodeCursor(page.after) : null;
+    return toPage(await this.prompts.list(ctx, page.first, after), page.first, (prompt) => prompt.id);
+  }
+
+  async listVersions(ctx: RequestContext, promptId: string, page: PageArgs): Promise<Page<PromptVersionEntity>> {
+    const after = page.after ? Number(decodeCursor(page.after)) : null;
+    return toPage(await this.prompts.listVersions(ctx, promptId, page.first, after), page.first, (version) => version.version);
+  }
+
+  /** Labels of a version, `latest` included. */
+  async labelsOf(ctx: RequestContext, version: Pick<PromptVersionEntity, 'promptId' | 'name' | 'version'>): Promise<string[]> {
+    const [labels, prompt] = await Promise.all([
+      this.prompts.labelsOf(ctx, [version.promptId]), this.prompts.findByName(ctx, version.name),
+    ]);
+    const own = labels.filter((label) => label.version === version.version).map((label) => label.label);
+    return prompt?.latestVersion === version.version ? [...own, 'latest'] : own;
+  }
+
+  private checkMovable(label: string): void {
+    checkLabel(label, 'labels');
+    if (label === 'latest') throw new DomainError('bad_input', "The label 'latest' moves by itself and cannot be set.", 'labels');
+  }
+}

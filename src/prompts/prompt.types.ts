@@ -1,0 +1,61 @@
+import { Field, ID, InputType, Int, ObjectType, registerEnumType } from '@nestjs/graphql';
+import { GraphQLJSONObject } from 'graphql-scalars';
+import { ArrayNotEmpty, IsArray, IsIn, IsObject, IsOptional, IsString } from 'class-validator';
+import { connectionOf } from '../common/pagination.js';
+import type { ChatRole, ChatTemplate, PromptType } from './prompt.entity.js';
+
+export const PromptTypeEnum = { text: 'text', chat: 'chat' } as const;
+registerEnumType(PromptTypeEnum, { name: 'PromptType', description: 'text: one user message; chat: a list of messages.' });
+export const ChatRoleEnum = { system: 'system', user: 'user', assistant: 'assistant' } as const;
+registerEnumType(ChatRoleEnum, { name: 'ChatRole' });
+
+@ObjectType({ description: 'A message; in a prompt its content is a template with {{variables}}.' })
+export class ChatMessage {
+  @Field(() => ChatRoleEnum) role: ChatRole;
+  @Field() content: string;
+}
+
+@InputType()
+export class ChatMessageInput implements ChatTemplate {
+  @Field(() => ChatRoleEnum) @IsIn(Object.values(ChatRoleEnum)) role: ChatRole;
+  @Field() @IsString() content: string;
+}
+
+@ObjectType({ description: 'One immutable version of a prompt.' })
+export class PromptVersion {
+  @Field(() => ID) id: string;
+  @Field() name: string;
+  @Field(() => Int) version: number;
+  @Field(() => PromptTypeEnum) type: PromptType;
+  @Field(() => [ChatMessage]) messages: ChatMessage[];
+  @Field(() => [String], { description: 'Variables that rendering needs, sorted.' }) variables: string[];
+  @Field(() => GraphQLJSONObject, { description: 'Model settings kept with the version.' }) config: Record<string, unknown>;
+  @Field(() => [String]) tags: string[];
+  @Field(() => String, { nullable: true }) commitMessage: string | null;
+  @Field({ description: 'Who made it: `key:<id>`.' }) createdBy: string;
+  @Field() createdAt: Date;
+  promptId: string;
+}
+
+@ObjectType({ description: 'A named prompt.' })
+export class Prompt {
+  @Field(() => ID) id: string;
+  @Field() name: string;
+  @Field(() => PromptTypeEnum) type: PromptType;
+  @Field(() => Int, { description: 'Number of the newest version.' }) latestVersion: number;
+  @Field() createdAt: Date;
+}
+
+export const PromptConnection = connectionOf(Prompt, 'Prompt');
+export const PromptVersionConnection = connectionOf(PromptVersion, 'PromptVersion');
+
+@InputType()
+export class CreatePromptVersionInput {
+  @Field({ description: 'May hold slashes as folders.' }) @IsString() name: string;
+  @Field(() => PromptTypeEnum, { defaultValue: 'chat' }) @IsIn(Object.values(PromptTypeEnum)) type: PromptType;
+  @Field(() => [ChatMessageInput], { description: 'A text prompt has one message of role user.' }) @IsArray() @ArrayNotEmpty() messages: ChatMessageInput[];
+  @Field(() => GraphQLJSONObject, { nullable: true }) @IsOptional() @IsObject() config?: Record<string, unknown> | null;
+  @Field(() => [String], { nullable: true, description: 'Labels to move to the new version.' }) @IsOptional() @IsArray() labels?: string[] | null;
+  @Field(() => [String], { nullable: true }) @IsOptional() @IsArray() tags?: string[] | null;
+  @Field(() => String, { nullable: true }) @IsOptional() @IsString() commitMessage?: string | null;
+}

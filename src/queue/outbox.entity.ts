@@ -1,0 +1,16 @@
+import { Column, CreateDateColumn, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
+import type { JobName, JobPayload } from './jobs.js';
+
+/** A job to be put on its queue, written in the transaction that makes it due. */
+@Entity('outbox')
+@Index('outbox_pending', ['id'], { where: 'dispatched_at IS NULL' })
+export class OutboxEntity {
+  @PrimaryGeneratedColumn('identity', { type: 'bigint', generatedIdentity: 'ALWAYS' }) id: string;
+  @Column('text') projectId: string;
+  @Column('text') job: JobName;
+  @Column('jsonb') payload: JobPayload;
+  /** Not to be started before this time. */
+  @Column('timestamptz', { default: () => 'now()' }) dueAt: Date;
+  @CreateDateColumn({ type: 'timestamptz' }) createdAt: Date;
+  @Column('timestamptz', { nullable: true }) dispatchedAt: Date | null;
+}

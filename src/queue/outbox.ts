@@ -1,0 +1,27 @@
+import { Injectable } from '@nestjs/common';
+import type { RequestContext } from '../common/request-context.js';
+import { Notifications } from '../database/notifications.js';
+import { type JobName, JOBS } from './jobs.js';
+import { OutboxEntity } from './outbox.entity.js';
+
+export const OUTBOX_TOPIC = 'outbox';
+
+/** The only way to start a job: a row in the caller's transaction, which the relay puts on the queue after commit. */
+@Injectable()
+export class Outbox {
+  constructor(private readonly notifications: Notifications) {}
+
+  /**
+   * @param ids the job's ids beside the project's
+   * @param delayMs time to wait before the job may start
+   * @throws Error outside a transaction, or when the payload is not the job's.
+   */
+  async enqueue(ctx: RequestContext, job: JobName, ids: Record<string, string>, delayMs = 0): Promise<void> {
+    if (!ctx.tx) throw new Error(`Outbox.enqueue(${job}) needs a transaction`);
+    const payload = JOBS[job].payload.parse({ projectId: ctx.projectId, ...ids }) as OutboxEntity['payload'];
+    await ctx.tx.createQueryBuilder().insert().into(OutboxEntity)
+      .values({ projectId: ctx.projectId, job, payload, dueAt: () => `now() + interval '${Math.round(delayMs)} milliseconds'` })
+      .updateEntity(false).execute();
+    await this.notifications.notify(ctx.tx, OUTBOX_TOPIC);
+  }
+}

@@ -1,0 +1,1 @@
+"""Trainer of Triad: supervised fine-tuning, preference, reward and reinforcement learning of small adapters."""

@@ -1,0 +1,37 @@
+"""What must be set before torch and the Hugging Face libraries are imported."""
+
+from __future__ import annotations
+
+import os
+import warnings
+
+
+def prepare_environment() -> None:
+    """Work offline, send no telemetry, and use one device per run; values already set are kept, offline always on."""
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"):
+        os.environ[name] = "1"
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    # With several visible GPUs Trainer would wrap the model in DataParallel.
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
+
+
+def import_libraries() -> None:
+    """Import the slow libraries and quieten their progress bars; torch gets one thread per usable core."""
+    import datasets
+    import peft  # noqa: F401
+    import torch
+    import transformers
+    import trl  # noqa: F401
+    from trl import DPOTrainer, GRPOTrainer, RewardTrainer, SFTTrainer  # noqa: F401
+
+    datasets.disable_progress_bars()
+    datasets.disable_caching()
+    transformers.utils.logging.disable_progress_bar()
+    transformers.logging.set_verbosity_error()
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    torch.set_num_threads(usable_cores())
+
+
+def usable_cores() -> int:
+    """Number of cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
