@@ -113,9 +113,7 @@ def verify_checkpoint(checkpoint: Path) -> int:
 
 def remove_old_checkpoints(directory: Path) -> None:
     """Keep the last checkpoints of `directory`, by step."""
-    steps = [
-        (int(match[1]), path) for path in directory.iterdir() if (match := re.fullmatch(r"step-(\d+)", path.name))
-    ]
+    steps = [(int(match[1]), path) for path in directory.iterdir() if (match := re.fullmatch(r"step-(\d+)", path.name))]
     for _, path in sorted(steps)[:-KEPT]:
         shutil.rmtree(path)
         manifest_path(path).unlink(missing_ok=True)

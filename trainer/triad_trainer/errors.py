@@ -59,14 +59,17 @@ def failure_of(error: BaseException) -> RunFailure:
     if isinstance(error, RunFailure):
         return error
     text = f"{type(error).__name__}: {error}"
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or any(
-        sign in text for sign in ("No space left", "File too large", "Disk quota exceeded")
+    if (
+        isinstance(error, OSError)
+        and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        or any(sign in text for sign in ("No space left", "File too large", "Disk quota exceeded"))
     ):
         return RunFailure(
             "disk_full", f"The disk is full: {error}. Earlier checkpoints are kept. Free some space and start again."
         )
     if isinstance(error, MemoryError) or any(
-        sign in text for sign in ("OutOfMemoryError", "out of memory", "can't allocate memory", "Cannot allocate memory")
+        sign in text
+        for sign in ("OutOfMemoryError", "out of memory", "can't allocate memory", "Cannot allocate memory")
     ):
         return RunFailure(
             "out_of_memory",

@@ -46,7 +46,9 @@ class EventLog:
         self._backoff = 0.0
         # The gateway is addressed directly: a proxy of the environment is not asked.
         self._client = httpx.Client(
-            trust_env=False, timeout=30, headers={"authorization": f"Bearer {token}", "content-type": "application/json"}
+            trust_env=False,
+            timeout=30,
+            headers={"authorization": f"Bearer {token}", "content-type": "application/json"},
         )
         self._thread = threading.Thread(target=self._send_all, name="events", daemon=True)
         if url is not None:

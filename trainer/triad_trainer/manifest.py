@@ -14,9 +14,7 @@ def manifest_of(directory: Path) -> Manifest:
     Raises:
         ValueError: the directory is empty or holds a symbolic link.
     """
-    paths = sorted(
-        (path.relative_to(directory).as_posix(), path) for path in directory.rglob("*") if not path.is_dir()
-    )
+    paths = sorted((path.relative_to(directory).as_posix(), path) for path in directory.rglob("*") if not path.is_dir())
     if linked := [name for name, path in paths if path.is_symlink()]:
         raise ValueError(f"{directory}: {linked[0]} is a symbolic link; a manifest covers plain files only")
     if not paths:
