@@ -147,7 +147,7 @@ def _save_random_state(directory: Path) -> None:
         tensors["cuda"] = torch.cuda.get_rng_state()
     save_file(tensors, directory / "random.safetensors")
     name, keys, *rest = np.random.get_state(legacy=True)
-    states = {"python": random.getstate(), "numpy": [name, keys.tolist(), *rest]}
+    states = {"python": random.getstate(), "numpy": [name, np.asarray(keys).tolist(), *rest]}
     (directory / "random.json").write_text(json.dumps(states))
 
 

@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import (
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    RootModel,
-    StrictBool,
-    StrictInt,
-    StrictStr,
-)
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel, StrictBool, StrictInt, StrictStr
 
 
 class BaseRef(BaseModel):
@@ -173,9 +164,7 @@ class RewardModelGrader(BaseModel):
     modelPath: StrictStr | None = None
 
 
-class Grader(
-    RootModel[StringCheckGrader | FunctionCallGrader | LengthGrader | RewardModelGrader]
-):
+class Grader(RootModel[StringCheckGrader | FunctionCallGrader | LengthGrader | RewardModelGrader]):
     root: Annotated[
         StringCheckGrader | FunctionCallGrader | LengthGrader | RewardModelGrader,
         Field(discriminator="type", title="Grader"),
@@ -231,7 +220,7 @@ class SliceReport(BaseModel):
 
 class RewardReport(BaseModel):
     """
-    Held-out evidence for a reward model, computed on data.evalPath (prompts not seen in training).
+    Held-out evidence for a reward model, computed on data.evalPath (prompts not seen in training). accuracy is the share of pairs with r(chosen) > r(rejected), a tie counting one half.
     """
 
     model_config = ConfigDict(
@@ -359,14 +348,7 @@ class RunError(BaseModel):
         extra="forbid",
     )
     code: Literal[
-        "bad_spec",
-        "bad_data",
-        "bad_model",
-        "bad_checkpoint",
-        "out_of_memory",
-        "disk_full",
-        "diverged",
-        "internal",
+        "bad_spec", "bad_data", "bad_model", "bad_checkpoint", "out_of_memory", "disk_full", "diverged", "internal"
     ]
     message: Annotated[StrictStr, Field(max_length=4000)]
 
@@ -388,6 +370,10 @@ class FinishedEvent(BaseModel):
 
 
 class RlOptions(BaseModel):
+    """
+    reward is what the policy is trained on.
+    """
+
     model_config = ConfigDict(
         extra="forbid",
     )
@@ -433,10 +419,11 @@ class JobSpec(BaseModel):
     seed: Annotated[StrictInt, Field(ge=0)]
     hyperparameters: Annotated[Hyperparameters, Field(title="Hyperparameters")]
     lora: Annotated[Lora, Field(title="Lora")]
-    reward: Annotated[RewardModelOptions | None, Field(title="RewardModelOptions")] = (
-        None
-    )
+    reward: Annotated[RewardModelOptions | None, Field(title="RewardModelOptions")] = None
     rl: Annotated[RlOptions | None, Field(title="RlOptions")] = None
+    """
+    reward is what the policy is trained on.
+    """
     eventsUrl: StrictStr | None
     """
     Where event batches are posted (run-events.schema.json); null writes them to the spool only (for use without a gateway).
@@ -444,24 +431,10 @@ class JobSpec(BaseModel):
 
 
 class RunEvent(
-    RootModel[
-        StartedEvent
-        | MetricsEvent
-        | LogEvent
-        | CheckpointEvent
-        | ReportEvent
-        | ArtefactEvent
-        | FinishedEvent
-    ]
+    RootModel[StartedEvent | MetricsEvent | LogEvent | CheckpointEvent | ReportEvent | ArtefactEvent | FinishedEvent]
 ):
     root: Annotated[
-        StartedEvent
-        | MetricsEvent
-        | LogEvent
-        | CheckpointEvent
-        | ReportEvent
-        | ArtefactEvent
-        | FinishedEvent,
+        StartedEvent | MetricsEvent | LogEvent | CheckpointEvent | ReportEvent | ArtefactEvent | FinishedEvent,
         Field(discriminator="type", title="RunEvent"),
     ]
 

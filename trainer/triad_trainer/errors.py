@@ -59,10 +59,8 @@ def failure_of(error: BaseException) -> RunFailure:
     if isinstance(error, RunFailure):
         return error
     text = f"{type(error).__name__}: {error}"
-    if (
-        isinstance(error, OSError)
-        and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        or any(sign in text for sign in ("No space left", "File too large", "Disk quota exceeded"))
+    if (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)) or any(
+        sign in text for sign in ("No space left", "File too large", "Disk quota exceeded")
     ):
         return RunFailure(
             "disk_full", f"The disk is full: {error}. Earlier checkpoints are kept. Free some space and start again."

@@ -116,7 +116,7 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         if len(self._step_ends) < 2:
             return None
         seconds = (self._step_ends[-1] - self._step_ends[0]) / (len(self._step_ends) - 1)
-        return seconds * (state.max_steps - state.global_step)
+        return seconds * int(state.max_steps - state.global_step)
 
 
 def fit(trainer: Any, spec: JobSpec, progress: Progress) -> None:
