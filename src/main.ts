@@ -8,3 +8,4 @@ const config = app.get<Config>(CONFIG);
 await app.listen(config.TRIAD_PORT, config.TRIAD_HOST);
 new Logger('API').log(`Listening on ${await app.getUrl()}`);
 process.send?.('ready');
+process.on('disconnect', () => process.kill(process.pid, 'SIGTERM')); // the launcher is gone

@@ -9,3 +9,4 @@ app.enableShutdownHooks();
 app.get(WorkerHost).start();
 new Logger('Worker').log('Ready for jobs');
 process.send?.('ready');
+process.on('disconnect', () => process.kill(process.pid, 'SIGTERM')); // the launcher is gone

@@ -1,17 +1,12 @@
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import { createHash, randomBytes } from 'node:crypto';
 import { IsNull } from 'typeorm';
 import { newId } from '../common/ids.js';
 import { DomainError } from '../common/errors.js';
 import { RequestContext } from '../common/request-context.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { Database } from '../database/database.js';
+import { hashApiKey } from './api-key.js';
 import { ApiKeyEntity, ProjectEntity } from './auth.entity.js';
-
-const hashOf = (key: string) => createHash('sha256').update(key).digest('hex');
-
-/** A new API key: recognisable by its prefix, 256 random bits. */
-export const generateApiKey = (): string => `triad_${randomBytes(32).toString('base64url')}`;
 
 @Injectable()
 export class AuthService implements OnApplicationBootstrap {
@@ -31,7 +26,7 @@ export class AuthService implements OnApplicationBootstrap {
         .values({ id: newId('proj'), name: projectName }).orIgnore().execute();
       const project = await tx.findOneByOrFail(ProjectEntity, { name: projectName });
       await tx.createQueryBuilder().insert().into(ApiKeyEntity)
-        .values({ id: newId('key'), projectId: project.id, name, hash: hashOf(key), revokedAt: null }).orIgnore().execute();
+        .values({ id: newId('key'), projectId: project.id, name, hash: hashApiKey(key), revokedAt: null }).orIgnore().execute();
       return project.id;
     });
   }
@@ -39,7 +34,7 @@ export class AuthService implements OnApplicationBootstrap {
   /** @throws DomainError unauthenticated unless `authorization` is `Bearer <a key that is valid>`. */
   async authenticate(authorization: string | undefined, requestId: string): Promise<RequestContext> {
     const key = /^Bearer\s+(\S+)$/i.exec(authorization ?? '')?.[1];
-    const found = key && await this.database.platform.findOneBy(ApiKeyEntity, { hash: hashOf(key), revokedAt: IsNull() });
+    const found = key && await this.database.platform.findOneBy(ApiKeyEntity, { hash: hashApiKey(key), revokedAt: IsNull() });
     if (!found) {
       throw new DomainError('unauthenticated', key
         ? 'The API key is not valid here. Check that it is whole, not revoked, and of this server.'

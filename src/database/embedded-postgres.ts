@@ -16,6 +16,14 @@ export interface EmbeddedService {
   stop(): Promise<void>;
 }
 
+/** Whether a server could listen there now. */
+export async function portIsFree(port: number, host: string): Promise<boolean> {
+  const server = createServer();
+  const free = await new Promise<boolean>((resolve) => server.once('error', () => resolve(false)).listen(port, host, () => resolve(true)));
+  if (free) await new Promise((resolve) => server.close(resolve));
+  return free;
+}
+
 /** A port that was free a moment ago. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');

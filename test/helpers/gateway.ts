@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { inject } from 'vitest';
 import { createApplication } from '../../src/application.js';
-import { AuthService, generateApiKey } from '../../src/auth/auth.service.js';
+import { generateApiKey } from '../../src/auth/api-key.js';
+import { AuthService } from '../../src/auth/auth.service.js';
 import { WorkerHost } from '../../src/queue/worker-host.js';
 import { createScratchDatabase } from './scratch-database.js';
 
