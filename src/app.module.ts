@@ -10,6 +10,7 @@ import { DatabaseModule } from './database/database.module.js';
 import { HealthController } from './health.controller.js';
 import { PromptModule } from './prompts/prompt.module.js';
 import { QueueModule } from './queue/queue.module.js';
+import { WebhookModule } from './webhooks/webhook.module.js';
 
 /** The same modules in both processes: main.ts serves them, worker.ts starts their job handlers. */
 @Module({
@@ -32,6 +33,7 @@ import { QueueModule } from './queue/queue.module.js';
       context: (request: object, reply: object) => ('connectionParams' in request ? request : { req: request, reply }),
     }),
     PromptModule,
+    WebhookModule,
   ],
   controllers: [HealthController],
   providers: [{ provide: APP_FILTER, useClass: HttpErrorFilter }],

@@ -132,7 +132,7 @@ async function start(): Promise<void> {
   await api.ready;
   const worker = new Supervised('worker', process.execPath, entry('worker.js'), { env, home });
   processes.push(worker);
-  await worker.ready;
+  await Promise.all(processes.map((each) => each.ready));
   writeFileSync(stateFile, JSON.stringify({ pid: process.pid, url } satisfies Running));
   log(`Triad is ready: ${url}/graphql and ${url}/v1 (OpenAI-compatible)\n  API key: ${join(home, 'credentials.json')}\n  Logs: ${resolve(home, 'logs')}\n  Stop: Ctrl-C or npm run stop`);
 }

@@ -6,6 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 
 const GRACE_MS = 30_000;
 const MAX_BACKOFF_MS = 10_000;
+const TRIES_TO_START = 3;
 
 interface Options {
   cwd?: string;
@@ -16,15 +17,21 @@ interface Options {
 
 /** A child process that is started again whenever it ends, until it is stopped. */
 export class Supervised {
-  /** Resolves when the child first says that it is ready (an IPC message, or a JSON line with `ready` on stdout). */
+  /** Resolves when the child first says that it is ready (an IPC message, or a JSON line with `ready` on stdout); rejects when it ends three times before that. */
   readonly ready: Promise<void>;
   private markReady: () => void;
+  private giveUp: (reason: Error) => void;
+  private tail = '';
   private child: ChildProcess;
   private stopping = false;
   private failures = 0;
 
   constructor(readonly name: string, private readonly command: string, private readonly args: string[], private readonly options: Options) {
-    this.ready = new Promise((resolve) => { this.markReady = resolve; });
+    this.ready = new Promise((resolve, reject) => {
+      this.markReady = resolve;
+      this.giveUp = reject;
+    });
+    this.ready.catch(() => undefined); // awaited by the launcher in its own time
     this.start();
   }
 
@@ -42,13 +49,17 @@ export class Supervised {
     mkdirSync(join(this.options.home, 'logs'), { recursive: true });
     const log = createWriteStream(join(this.options.home, 'logs', `${this.name}.log`), { flags: 'a' });
     const { cwd, env } = this.options;
+    const keep = (chunk: Buffer) => {
+      this.tail = (this.tail + chunk.toString()).slice(-3000);
+      log.write(chunk);
+    };
     // stdin stays open as long as this process lives: its end tells the child that the parent is gone.
     this.child = spawn(this.command, this.args, { ...(cwd && { cwd }), env, stdio: ['pipe', 'pipe', 'pipe', 'ipc'], detached: true });
     this.child.stdout?.on('data', (chunk: Buffer) => {
       if (chunk.toString().includes('"ready"')) this.markReady();
-      log.write(chunk);
+      keep(chunk);
     });
-    this.child.stderr?.on('data', (chunk: Buffer) => log.write(chunk));
+    this.child.stderr?.on('data', keep);
     this.child.on('message', () => this.markReady());
     this.child.on('error', (error) => log.write(`${String(error)}\n`));
     const startedAt = Date.now();
@@ -58,6 +69,7 @@ export class Supervised {
   private async again(code: number | null, signal: string | null, startedAt: number): Promise<void> {
     if (this.stopping) return;
     this.failures = Date.now() - startedAt > 60_000 ? 1 : this.failures + 1;
+    if (this.failures >= TRIES_TO_START) this.giveUp(new Error(`${this.name} does not start. The end of its output:\n${this.tail}`));
     console.error(`${this.name} ended (${signal ?? code}); starting it again. See ${join(this.options.home, 'logs', `${this.name}.log`)}`);
     await wait(Math.min(MAX_BACKOFF_MS, 250 * 2 ** (this.failures - 1)));
     if (!this.stopping) this.start();

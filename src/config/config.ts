@@ -28,6 +28,7 @@ export const environmentSchema = z.object({
   TRIAD_WARM_TRAINER: flag.default(false).describe('1: a worker keeps one trainer process imported and waiting (about 0.6 GB)'),
   TRIAD_COMPUTE_PRICE_PER_HOUR: z.coerce.number().min(0).default(0.1).describe('Price of one hour of this machine, for cost figures of self-hosted models'),
   TRIAD_ALLOW_PRIVATE_URLS: flag.default(false).describe('1: webhooks and providers may be on loopback and private addresses (development)'),
+  TRIAD_LOG_LEVEL: z.enum(['error', 'warn', 'log', 'debug']).default('log').describe('Least level that is logged'),
   TRIAD_UPLOAD_MAX_BYTES: z.coerce.number().int().positive().default(512 * 1024 * 1024).describe('Largest file that may be uploaded'),
 });
 

@@ -49,7 +49,7 @@ export async function startGateway(options: { worker?: boolean; env?: Record<str
   Object.assign(process.env, {
     DATABASE_URL: database.url, REDIS_URL: redisUrl.toString(), TRIAD_HOME: home, TRIAD_PORT: '0', TRIAD_BOOTSTRAP_KEY: key,
     TRIAD_SECRET_KEY: randomBytes(32).toString('base64'), TRIAD_RUNTIME_URL: 'http://127.0.0.1:9', TRIAD_SCORER_URL: 'http://127.0.0.1:9',
-    TRIAD_PYTHON: process.env['TRIAD_PYTHON'] ?? 'trainer/.venv/bin/python', TRIAD_ALLOW_PRIVATE_URLS: '1', ...options.env,
+    TRIAD_PYTHON: process.env['TRIAD_PYTHON'] ?? 'trainer/.venv/bin/python', TRIAD_ALLOW_PRIVATE_URLS: '1', TRIAD_LOG_LEVEL: 'warn', ...options.env,
   });
   const app = await createApplication();
   await app.listen(0, '127.0.0.1');
