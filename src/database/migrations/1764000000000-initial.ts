@@ -39,21 +39,23 @@ export class Initial1764000000000 implements MigrationInterface {
     await runner.query("CREATE TABLE \"prompt_labels\" (\"project_id\" text NOT NULL, \"prompt_id\" text NOT NULL, \"label\" text NOT NULL, \"version\" integer NOT NULL, CONSTRAINT \"PK_ea57f560810f127989809af8d24\" PRIMARY KEY (\"prompt_id\", \"label\"))");
     await runner.query("CREATE TABLE \"outbox\" (\"id\" bigint GENERATED ALWAYS AS IDENTITY NOT NULL, \"project_id\" text NOT NULL, \"job\" text NOT NULL, \"payload\" jsonb NOT NULL, \"due_at\" TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT now(), \"created_at\" TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT now(), \"dispatched_at\" TIMESTAMP WITH TIME ZONE, CONSTRAINT \"PK_340ab539f309f03bdaa14aa7649\" PRIMARY KEY (\"id\"))");
     await runner.query("CREATE INDEX \"outbox_pending\" ON \"outbox\"  (\"id\") WHERE dispatched_at IS NULL");
-    await runner.query("CREATE TABLE \"webhook_endpoints\" (\"id\" text NOT NULL, \"project_id\" text NOT NULL, \"url\" text NOT NULL, \"event_types\" text array NOT NULL, \"encrypted_secret\" text NOT NULL, \"disabled_at\" TIMESTAMP WITH TIME ZONE, \"disabled_reason\" text, \"created_at\" TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT now(), CONSTRAINT \"PK_054c4cfb95223732f5939d2d546\" PRIMARY KEY (\"id\"))");
+    await runner.query("CREATE TABLE \"webhook_endpoints\" (\"id\" text NOT NULL, \"project_id\" text NOT NULL, \"url\" text NOT NULL, \"event_types\" text array NOT NULL, \"encrypted_secret\" text NOT NULL, \"disabled_at\" TIMESTAMP WITH TIME ZONE, \"disabled_reason\" text, \"failing_since\" TIMESTAMP WITH TIME ZONE, \"created_at\" TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT now(), CONSTRAINT \"PK_054c4cfb95223732f5939d2d546\" PRIMARY KEY (\"id\"))");
     await runner.query("CREATE INDEX \"IDX_0ab4ea705a813fdebcc2b12ef2\" ON \"webhook_endpoints\"  (\"project_id\") ");
-    await runner.query("CREATE TABLE \"events\" (\"id\" text NOT NULL, \"project_id\" text NOT NULL, \"type\" text NOT NULL, \"data\" jsonb NOT NULL, \"created_at\" TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT now(), CONSTRAINT \"PK_40731c7151fe4be3116e45ddf73\" PRIMARY KEY (\"id\"))");
+    await runner.query("CREATE TABLE \"events\" (\"id\" text NOT NULL, \"project_id\" text NOT NULL, \"type\" text NOT NULL, \"data\" jsonb NOT NULL, \"created_at\" TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT now(), \"fanned_out_at\" TIMESTAMP WITH TIME ZONE, CONSTRAINT \"PK_40731c7151fe4be3116e45ddf73\" PRIMARY KEY (\"id\"))");
     await runner.query("CREATE INDEX \"IDX_eb39d823959d74ba918a17636b\" ON \"events\"  (\"project_id\") ");
+    await runner.query("CREATE INDEX \"events_to_fan_out\" ON \"events\"  (\"created_at\") WHERE fanned_out_at IS NULL");
     await runner.query("CREATE TABLE \"webhook_deliveries\" (\"id\" text NOT NULL, \"project_id\" text NOT NULL, \"event_id\" text NOT NULL, \"endpoint_id\" text NOT NULL, \"status\" text NOT NULL DEFAULT 'pending', \"attempts\" jsonb NOT NULL DEFAULT '[]', \"next_attempt_at\" TIMESTAMP WITH TIME ZONE DEFAULT now(), \"created_at\" TIMESTAMP WITH TIME ZONE NOT NULL DEFAULT now(), CONSTRAINT \"UQ_ce8ee1053d7a0687e786719605d\" UNIQUE (\"event_id\", \"endpoint_id\"), CONSTRAINT \"PK_535dd409947fb6d8fc6dfc0112a\" PRIMARY KEY (\"id\"))");
     await runner.query("CREATE INDEX \"IDX_0b882c26a9b91c26e6e86b4867\" ON \"webhook_deliveries\"  (\"endpoint_id\") ");
-    await runner.query("CREATE INDEX \"IDX_47a340074173ac16958ea6744d\" ON \"webhook_deliveries\"  (\"status\") ");
+    await runner.query("CREATE INDEX \"webhook_deliveries_pending\" ON \"webhook_deliveries\"  (\"next_attempt_at\") WHERE status = 'pending'");
     await runner.query("ALTER TABLE \"api_keys\" ADD CONSTRAINT \"FK_f5de07dbb229225e2be643ff3d0\" FOREIGN KEY (\"project_id\") REFERENCES \"projects\"(\"id\") ON DELETE NO ACTION ON UPDATE NO ACTION");
   }
 
   async down(runner: QueryRunner): Promise<void> {
     await runner.query("ALTER TABLE \"api_keys\" DROP CONSTRAINT \"FK_f5de07dbb229225e2be643ff3d0\"");
-    await runner.query("DROP INDEX \"public\".\"IDX_47a340074173ac16958ea6744d\"");
+    await runner.query("DROP INDEX \"public\".\"webhook_deliveries_pending\"");
     await runner.query("DROP INDEX \"public\".\"IDX_0b882c26a9b91c26e6e86b4867\"");
     await runner.query("DROP TABLE \"webhook_deliveries\"");
+    await runner.query("DROP INDEX \"public\".\"events_to_fan_out\"");
     await runner.query("DROP INDEX \"public\".\"IDX_eb39d823959d74ba918a17636b\"");
     await runner.query("DROP TABLE \"events\"");
     await runner.query("DROP INDEX \"public\".\"IDX_0ab4ea705a813fdebcc2b12ef2\"");
