@@ -1,0 +1,116 @@
+import { Test } from '@nestjs/testing';
+import { Queue } from 'bullmq';
+import { IsNull } from 'typeorm';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { RequestContext } from '../../src/common/request-context.js';
+import { Database } from '../../src/database/database.js';
+import { Notifications } from '../../src/database/notifications.js';
+import { HandlesJob } from '../../src/queue/handles-job.js';
+import { type JobName, JOBS } from '../../src/queue/jobs.js';
+import { Outbox } from '../../src/queue/outbox.js';
+import { OutboxEntity } from '../../src/queue/outbox.entity.js';
+import { OutboxRelay } from '../../src/queue/outbox-relay.js';
+import { Queues } from '../../src/queue/queues.js';
+import { WorkerHost } from '../../src/queue/worker-host.js';
+import { DiscoveryModule } from '@nestjs/core';
+import { type Gateway, startGateway } from '../helpers/gateway.js';
+
+describe('outbox', () => {
+  let gateway: Gateway;
+  let queue: Queue;
+  const ctx = RequestContext.forJob('proj_test', 'test');
+  beforeAll(async () => {
+    gateway = await startGateway();
+    queue = new Queue('fine-tune', { connection: { url: process.env['REDIS_URL']! }, prefix: 'triad' });
+  });
+  beforeEach(async () => { await queue.obliterate({ force: true }); });
+  afterAll(async () => {
+    await queue.close();
+    await gateway.stop();
+  });
+
+  const enqueue = (jobId: string, fail = false) => gateway.app.get(Database).transaction(ctx, async (tx) => {
+    await gateway.app.get(Outbox).enqueue(tx, 'fine-tune.run', { jobId });
+    if (fail) throw new Error('rolled back');
+  });
+  const relay = () => gateway.app.get(OutboxRelay).relayBatch();
+  const queued = async () => (await queue.getJobs(['waiting', 'prioritized'])).map((job) => job.data.jobId).sort();
+
+  it('leaves with the transaction, or not at all', async () => {
+    await enqueue('a');
+    await expect(enqueue('b', true)).rejects.toThrow('rolled back');
+    expect(await relay()).toBe(1);
+    expect(await queued()).toEqual(['a']);
+  });
+
+  it('puts each row on the queue once when several relays run', async () => {
+    await Promise.all(Array.from({ length: 30 }, (_, index) => enqueue(`job-${index}`)));
+    const moved = await Promise.all([relay(), relay(), relay(), relay()]);
+    expect(moved.reduce((sum, n) => sum + n)).toBe(30);
+    expect(new Set(await queued()).size).toBe(30);
+    expect(await queue.count()).toBe(30);
+  });
+
+  it('keeps rows that could not be relayed', async () => {
+    await enqueue('kept');
+    const queues = gateway.app.get(Queues);
+    const add = queues.add.bind(queues);
+    queues.add = () => Promise.reject(new Error('Redis is away'));
+    await expect(relay()).rejects.toThrow('Redis is away');
+    queues.add = add;
+    expect(await relay()).toBe(1);
+    expect(await queued()).toEqual(['kept']);
+  });
+
+  it('refuses a payload that is not ids of the job, and work outside a transaction', async () => {
+    const outbox = gateway.app.get(Outbox);
+    await expect(outbox.enqueue(ctx, 'fine-tune.run', { jobId: 'x' })).rejects.toThrow('needs a transaction');
+    await expect(gateway.app.get(Database).transaction(ctx, (tx) => outbox.enqueue(tx, 'fine-tune.run', { wrong: 'x' }))).rejects.toThrow();
+    expect(await gateway.app.get(Database).platform.countBy(OutboxEntity, { dispatchedAt: IsNull() })).toBe(0);
+  });
+
+  it('wakes a watcher when the transaction commits, and not before', async () => {
+    const abort = new AbortController();
+    const wakes = gateway.app.get(Notifications).watch('topic', abort.signal);
+    await wakes.next(); // the first look
+    const woken = wakes.next();
+    let seen = false;
+    void woken.then(() => { seen = true; });
+    await gateway.app.get(Database).transaction(ctx, async (tx) => {
+      await gateway.app.get(Notifications).notify(tx.tx!, 'topic');
+      await tx.tx!.query('SELECT pg_sleep(0.2)');
+      expect(seen).toBe(false);
+    });
+    await woken;
+    abort.abort();
+    expect(await wakes.next()).toMatchObject({ done: true });
+  });
+});
+
+describe('worker host', () => {
+  class None {}
+  class Every {
+    @HandlesJob('fine-tune.run') a() {}
+    @HandlesJob('evaluation.run') b() {}
+    @HandlesJob('webhook.fan-out') c() {}
+    @HandlesJob('webhook.deliver') d() {}
+  }
+  class Again {
+    @HandlesJob('webhook.deliver') d() {}
+  }
+  const hostWith = async (...providers: (new () => object)[]) => {
+    const stub = (token: unknown) => ({ provide: token as never, useValue: {} });
+    const module = await Test.createTestingModule({ imports: [DiscoveryModule], providers: [WorkerHost, stub(Queues), stub(OutboxRelay), ...providers] }).compile();
+    return module.get(WorkerHost);
+  };
+
+  it('refuses to start when a job has no handler, naming it', async () => {
+    const host = await hostWith(None);
+    for (const name of Object.keys(JOBS) as JobName[]) expect(() => host.start()).toThrow(name);
+  });
+
+  it('refuses to start when a job has two handlers', async () => {
+    const host = await hostWith(Every, Again);
+    expect(() => host.start()).toThrow('webhook.deliver has two handlers');
+  });
+});
