@@ -1,0 +1,1 @@
+"""Embedded inference runtime: vLLM's HTTP routes on transformers and PEFT, for machines without vLLM."""
