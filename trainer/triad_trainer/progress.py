@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -119,10 +119,14 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         return seconds * int(state.max_steps - state.global_step)
 
 
-def fit(trainer: Any, spec: JobSpec, progress: Progress) -> None:
-    """Train from the start, or exactly on from spec.resumeFrom, until maxSteps or a stop; report to `progress`."""
+def fit(trainer: Any, spec: JobSpec, progress: Progress, callbacks: Sequence[TrainerCallback] = ()) -> None:
+    """Train from the start, or exactly on from spec.resumeFrom, until maxSteps or a stop; report to `progress`.
+
+    `callbacks` are called after `progress`.
+    """
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(progress)
+    for callback in (progress, *callbacks):
+        trainer.add_callback(callback)
     trainer.on_checkpoint = progress.on_checkpoint
     trainer.train(resume_from_checkpoint=spec.resumeFrom)
 
