@@ -9,7 +9,10 @@ export interface Service {
   url: string;
   apiKey: string;
   startedHere: boolean;
+  /** Asks it to stop. */
   stop(): void;
+  /** Stops it and resolves when it has ended. */
+  stopped(): Promise<void>;
 }
 
 interface State {
@@ -33,7 +36,12 @@ function readState(): State | null {
 
 function describe(state: State, startedHere: boolean): Service {
   const { apiKey } = JSON.parse(readFileSync(join(home, 'credentials.json'), 'utf8')) as { apiKey: string };
-  return { url: state.url, apiKey, startedHere, stop: () => process.kill(state.pid, 'SIGTERM') };
+  const stop = () => void process.kill(state.pid, 'SIGTERM');
+  const stopped = async () => {
+    stop();
+    while (readState()) await wait(100); // its state file goes when it has ended
+  };
+  return { url: state.url, apiKey, startedHere, stop, stopped };
 }
 
 /** @throws Error with the launcher's own words when it cannot start. */
