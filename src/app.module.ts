@@ -8,6 +8,7 @@ import { HttpErrorFilter } from './common/http-error.filter.js';
 import { ConfigModule } from './config/config.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import { HealthController } from './health.controller.js';
+import { ModelModule } from './models/model.module.js';
 import { PromptModule } from './prompts/prompt.module.js';
 import { QueueModule } from './queue/queue.module.js';
 import { WebhookModule } from './webhooks/webhook.module.js';
@@ -33,6 +34,7 @@ import { WebhookModule } from './webhooks/webhook.module.js';
       context: (request: object, reply: object) => ('connectionParams' in request ? request : { req: request, reply }),
     }),
     PromptModule,
+    ModelModule,
     WebhookModule,
   ],
   controllers: [HealthController],

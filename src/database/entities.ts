@@ -1,5 +1,5 @@
 import { ApiKeyEntity, ProjectEntity } from '../auth/auth.entity.js';
-import { DatasetEntity, DatasetVersionEntity, FileEntity } from '../datasets/dataset.entity.js';
+import { DatasetEntity, DatasetPromptEntity, DatasetVersionEntity, FileEntity } from '../datasets/dataset.entity.js';
 import { DeploymentEntity, ProviderEntity } from '../deployments/deployment.entity.js';
 import { EvaluationRunEntity, EvaluationSampleEntity, EvaluationSuiteEntity } from '../evaluations/evaluation.entity.js';
 import { FineTuneCheckpointEntity, FineTuneEventEntity, FineTuneJobEntity } from '../fine-tune-jobs/fine-tune-job.entity.js';
@@ -12,7 +12,7 @@ import { EventEntity, WebhookDeliveryEntity, WebhookEndpointEntity } from '../we
 export const ENTITIES = [
   ProjectEntity, ApiKeyEntity, OutboxEntity,
   PromptEntity, PromptVersionEntity, PromptLabelEntity,
-  FileEntity, DatasetEntity, DatasetVersionEntity,
+  FileEntity, DatasetEntity, DatasetVersionEntity, DatasetPromptEntity,
   ModelEntity, ModelVersionEntity, ModelAliasEntity, ArtefactEntity, LineageEdgeEntity,
   FineTuneJobEntity, FineTuneEventEntity, FineTuneCheckpointEntity,
   EvaluationSuiteEntity, EvaluationRunEntity, EvaluationSampleEntity,

@@ -3,7 +3,7 @@ import { Column, CreateDateColumn, Entity, Index, PrimaryColumn, Unique } from '
 /** sft: learn the completion. preference: chosen over rejected. prompt: inputs with columns for graders. */
 export type DatasetFormat = 'sft' | 'preference' | 'prompt';
 
-/** An uploaded file: JSONL, every line checked, kept by its content. OpenAI's file object. */
+/** An uploaded file: JSONL, every line checked. OpenAI's file object. */
 @Entity('files')
 export class FileEntity {
   @PrimaryColumn('text') id: string;
@@ -54,4 +54,14 @@ export class DatasetVersionEntity {
   @Column('boolean', { default: false }) sealed: boolean;
   @Column('text') createdBy: string;
   @CreateDateColumn({ type: 'timestamptz' }) createdAt: Date;
+}
+
+/** The first row of a version that asks a prompt; `key` is promptKey of row.ts. Contamination is checked on these. */
+@Entity('dataset_prompts')
+@Index(['projectId', 'key'])
+export class DatasetPromptEntity {
+  @PrimaryColumn('text') versionId: string;
+  @PrimaryColumn('bytea') key: Buffer;
+  @Column('text') projectId: string;
+  @Column('int') row: number;
 }

@@ -1,0 +1,85 @@
+import { Injectable } from '@nestjs/common';
+import { In, LessThan } from 'typeorm';
+import { newId } from '../common/ids.js';
+import type { RequestContext } from '../common/request-context.js';
+import type { Manifest } from '../contracts/contracts.generated.js';
+import { Database } from '../database/database.js';
+import { ArtefactEntity, ModelAliasEntity, ModelEntity, ModelVersionEntity } from './model.entity.js';
+
+@Injectable()
+export class ModelRepository {
+  constructor(private readonly database: Database) {}
+
+  findByName(ctx: RequestContext, name: string): Promise<ModelEntity | null> {
+    return this.database.manager(ctx).findOneBy(ModelEntity, { projectId: ctx.projectId, name });
+  }
+
+  /** Creates the model if absent; its row stays locked until the transaction ends. */
+  async lock(ctx: RequestContext, model: { name: string; description: string | null }): Promise<ModelEntity> {
+    const manager = this.database.manager(ctx);
+    await manager.createQueryBuilder().insert().into(ModelEntity)
+      .values({ ...model, id: newId('mdl'), projectId: ctx.projectId }).orIgnore().execute();
+    return manager.findOneOrFail(ModelEntity, {
+      where: { projectId: ctx.projectId, name: model.name }, lock: { mode: 'pessimistic_write' },
+    });
+  }
+
+  /** The caller holds the model's lock. */
+  async addVersion(ctx: RequestContext, model: ModelEntity, version: Omit<ModelVersionEntity, 'id' | 'projectId' | 'modelId' | 'name' | 'version' | 'createdAt'>): Promise<ModelVersionEntity> {
+    const manager = this.database.manager(ctx);
+    const number = model.latestVersion + 1;
+    await manager.update(ModelEntity, { projectId: ctx.projectId, id: model.id }, { latestVersion: number });
+    return manager.save(ModelVersionEntity, {
+      ...version, id: newId('mdlv'), projectId: ctx.projectId, modelId: model.id, name: model.name, version: number,
+    });
+  }
+
+  async describeModel(ctx: RequestContext, id: string, description: string): Promise<void> {
+    await this.database.manager(ctx).update(ModelEntity, { projectId: ctx.projectId, id }, { description });
+  }
+
+  findVersion(ctx: RequestContext, by: Partial<Pick<ModelVersionEntity, 'id' | 'modelId' | 'version' | 'jobId' | 'artefactId' | 'licence' | 'kind'>>): Promise<ModelVersionEntity | null> {
+    return this.database.manager(ctx).findOneBy(ModelVersionEntity, { projectId: ctx.projectId, ...by } as { projectId: string });
+  }
+
+  listVersions(ctx: RequestContext, modelId: string, first: number, before: number | null): Promise<ModelVersionEntity[]> {
+    return this.database.manager(ctx).find(ModelVersionEntity, {
+      where: { projectId: ctx.projectId, modelId, ...(before === null ? {} : { version: LessThan(before) }) },
+      order: { version: 'DESC' }, take: first + 1,
+    });
+  }
+
+  list(ctx: RequestContext, first: number, beforeId: string | null): Promise<ModelEntity[]> {
+    return this.database.manager(ctx).find(ModelEntity, {
+      where: { projectId: ctx.projectId, ...(beforeId === null ? {} : { id: LessThan(beforeId) }) },
+      order: { id: 'DESC' }, take: first + 1,
+    });
+  }
+
+  findAlias(ctx: RequestContext, modelId: string, alias: string): Promise<ModelAliasEntity | null> {
+    return this.database.manager(ctx).findOneBy(ModelAliasEntity, { projectId: ctx.projectId, modelId, alias });
+  }
+
+  aliasesOf(ctx: RequestContext, modelIds: string[]): Promise<ModelAliasEntity[]> {
+    return this.database.manager(ctx).find(ModelAliasEntity, { where: { projectId: ctx.projectId, modelId: In(modelIds) }, order: { alias: 'ASC' } });
+  }
+
+  async setAlias(ctx: RequestContext, alias: Omit<ModelAliasEntity, 'projectId' | 'movedAt'>): Promise<void> {
+    await this.database.manager(ctx).createQueryBuilder().insert().into(ModelAliasEntity)
+      .values({ ...alias, projectId: ctx.projectId, movedAt: () => 'now()' })
+      .orUpdate(['version', 'moved_by', 'moved_at'], ['model_id', 'alias']).execute();
+  }
+
+  /** The row of that content; made if absent. */
+  async artefact(ctx: RequestContext, manifest: Manifest, path: string): Promise<ArtefactEntity> {
+    const manager = this.database.manager(ctx);
+    await manager.createQueryBuilder().insert().into(ArtefactEntity)
+      .values({ id: newId('art'), projectId: ctx.projectId, sha256: manifest.sha256, bytes: manifest.bytes, path, manifest: manifest as object })
+      .orIgnore().execute();
+    return manager.findOneByOrFail(ArtefactEntity, { projectId: ctx.projectId, sha256: manifest.sha256 });
+  }
+
+  findArtefact(ctx: RequestContext, id: string): Promise<ArtefactEntity> {
+    return this.database.manager(ctx).findOneByOrFail(ArtefactEntity, { projectId: ctx.projectId, id });
+  }
+}

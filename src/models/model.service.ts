@@ -1,0 +1,170 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { join } from 'node:path';
+import { DomainError, notFound } from '../common/errors.js';
+import { decodeCursor, type Page, type PageArgs, toPage } from '../common/pagination.js';
+import { checkLabel, checkName, parseReference } from '../common/references.js';
+import type { RequestContext } from '../common/request-context.js';
+import { CONFIG, type Config } from '../config/config.js';
+import type { Manifest } from '../contracts/contracts.generated.js';
+import { Database } from '../database/database.js';
+import { ArtefactStore } from './artefact-store.js';
+import { readBaseModel } from './base-model.js';
+import { licenceOf } from './licences.js';
+import { LineageService } from './lineage.service.js';
+import { checkArtefactFiles, verifyManifest } from './manifest.js';
+import type { ArtefactEntity, ModelEntity, ModelKind, ModelVersionEntity } from './model.entity.js';
+import { ModelRepository } from './model.repository.js';
+
+export interface NewModelVersion {
+  name: string;
+  kind: ModelKind;
+  /** Absolute; its files are linked into the store. */
+  directory: string;
+  manifest: Manifest;
+  /** The whole-weights version an adapter loads on, or that a reward model's backbone came from. */
+  baseVersionId: string | null;
+  licence: string;
+  jobId: string | null;
+  promptVersionId: string | null;
+}
+
+export interface NewBaseModel {
+  name: string;
+  source: string;
+  licence: string;
+  description?: string | null | undefined;
+}
+
+/** Absolute paths of what a version is loaded from. */
+export interface ModelFiles {
+  basePath: string;
+  adapterPath: string | null;
+  rewardPath: string | null;
+}
+
+@Injectable()
+export class ModelService {
+  constructor(
+    private readonly database: Database,
+    private readonly models: ModelRepository,
+    private readonly artefacts: ArtefactStore,
+    private readonly lineage: LineageService,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  /**
+   * Registers a directory of TRIAD_HOME/models as a base model. The same files under the same name and licence are the
+   * same version.
+   * @throws DomainError bad_input, bad_data (what is in the directory), licence_refused.
+   */
+  async registerBaseModel(ctx: RequestContext, input: NewBaseModel): Promise<ModelVersionEntity> {
+    checkName(input.name);
+    const licence = licenceOf(input.licence).id;
+    const { directory, manifest } = await readBaseModel(join(this.config.TRIAD_HOME, 'models'), input.source);
+    const version = { name: input.name, kind: 'base', directory, manifest, baseVersionId: null, licence, jobId: null, promptVersionId: null } as const;
+    return this.store(ctx, version, input.description ?? null);
+  }
+
+  /**
+   * Registers what a job made. Idempotent per job: the second call answers the version of the first.
+   * @throws DomainError bad_data when a file departs from the manifest or may hold code; licence_refused; not_found.
+   */
+  async registerVersion(ctx: RequestContext, input: NewModelVersion): Promise<ModelVersionEntity> {
+    checkName(input.name);
+    const licence = licenceOf(input.licence).id;
+    const registered = input.jobId === null ? null : await this.models.findVersion(ctx, { jobId: input.jobId });
+    if (registered) return registered;
+    const base = input.baseVersionId === null ? null : await this.findVersionById(ctx, input.baseVersionId);
+    if (input.kind === 'adapter' && base?.kind !== 'base') {
+      throw new DomainError('bad_input', 'An adapter needs the version of kind base that it loads on.', 'baseVersionId');
+    }
+    await verifyManifest(input.directory, input.manifest);
+    await checkArtefactFiles(input.directory, input.manifest);
+    return this.store(ctx, { ...input, licence }, null);
+  }
+
+  private async store(ctx: RequestContext, input: NewModelVersion, description: string | null): Promise<ModelVersionEntity> {
+    const path = await this.artefacts.put(input.directory, input.manifest);
+    return this.database.transaction(ctx, async (tx) => {
+      const model = await this.models.lock(tx, { name: input.name, description });
+      if (description !== null) await this.models.describeModel(tx, model.id, description);
+      const artefact = await this.models.artefact(tx, input.manifest, path);
+      const { kind, baseVersionId, licence, jobId, promptVersionId } = input;
+      const same = await this.models.findVersion(tx, jobId === null ? { modelId: model.id, artefactId: artefact.id, licence, kind } : { jobId });
+      if (same) return same;
+      const version = await this.models.addVersion(tx, model, { kind, artefactId: artefact.id, baseVersionId, licence, jobId, promptVersionId, createdBy: ctx.principal });
+      if (baseVersionId !== null) {
+        await this.lineage.link(tx, [{ from: { type: 'model_version', id: baseVersionId }, to: { type: 'model_version', id: version.id }, relation: 'weights_derived' }]);
+      }
+      return version;
+    });
+  }
+
+  /** `models:/name/2`, `models:/name@champion` or `models:/name` (newest). @throws DomainError bad_reference, not_found. */
+  async resolve(ctx: RequestContext, reference: string): Promise<ModelVersionEntity> {
+    const { name, version, alias } = parseReference(reference, 'models');
+    const model = await this.find(ctx, name);
+    const number = version ?? (alias === null || alias === 'latest' ? model.latestVersion : (await this.models.findAlias(ctx, model.id, alias))?.version);
+    if (number == null) throw notFound('alias', `${name}@${alias}`, 'Set it with setModelAlias.');
+    const found = await this.models.findVersion(ctx, { modelId: model.id, version: number });
+    if (!found) throw notFound('model version', `${name}/${number}`, `The newest is ${model.latestVersion}.`);
+    return found;
+  }
+
+  /** @throws DomainError not_found. */
+  async find(ctx: RequestContext, name: string): Promise<ModelEntity> {
+    const model = await this.models.findByName(ctx, name);
+    if (!model) throw notFound('model', name, 'The query `models` lists those there are.');
+    return model;
+  }
+
+  /** @throws DomainError not_found. */
+  async findVersionById(ctx: RequestContext, id: string): Promise<ModelVersionEntity> {
+    const version = await this.models.findVersion(ctx, { id });
+    if (!version) throw notFound('model version', id);
+    return version;
+  }
+
+  /** Moves an alias. @throws DomainError bad_input, not_found. */
+  async setAlias(ctx: RequestContext, name: string, alias: string, version: number): Promise<ModelVersionEntity> {
+    checkLabel(alias, 'alias');
+    if (alias === 'latest') throw new DomainError('bad_input', "The alias 'latest' moves by itself and cannot be set.", 'alias');
+    return this.database.transaction(ctx, async (tx) => {
+      const found = await this.resolve(tx, `models:/${name}/${version}`);
+      await this.models.setAlias(tx, { modelId: found.modelId, alias, version, movedBy: ctx.principal });
+      return found;
+    });
+  }
+
+  /** Where a version is loaded from. The base of an adapter is the version it was trained on, whole. */
+  async filesOf(ctx: RequestContext, version: ModelVersionEntity): Promise<ModelFiles> {
+    const path = await this.pathOf(ctx, version);
+    const basePath = version.baseVersionId === null ? path : await this.pathOf(ctx, await this.findVersionById(ctx, version.baseVersionId));
+    return { basePath, adapterPath: version.kind === 'adapter' ? path : null, rewardPath: version.kind === 'reward' ? path : null };
+  }
+
+  private async pathOf(ctx: RequestContext, version: ModelVersionEntity): Promise<string> {
+    return this.artefacts.absolute((await this.models.findArtefact(ctx, version.artefactId)).path);
+  }
+
+  artefactOf(ctx: RequestContext, version: Pick<ModelVersionEntity, 'artefactId'>): Promise<ArtefactEntity> {
+    return this.models.findArtefact(ctx, version.artefactId);
+  }
+
+  /** Aliases of a version, `latest` included. */
+  async aliasesOf(ctx: RequestContext, version: Pick<ModelVersionEntity, 'modelId' | 'name' | 'version'>): Promise<string[]> {
+    const [aliases, model] = await Promise.all([this.models.aliasesOf(ctx, [version.modelId]), this.models.findByName(ctx, version.name)]);
+    const own = aliases.filter((alias) => alias.version === version.version).map((alias) => alias.alias);
+    return model?.latestVersion === version.version ? [...own, 'latest'] : own;
+  }
+
+  async list(ctx: RequestContext, page: PageArgs): Promise<Page<ModelEntity>> {
+    const after = page.after ? decodeCursor(page.after) : null;
+    return toPage(await this.models.list(ctx, page.first, after), page.first, (model) => model.id);
+  }
+
+  async listVersions(ctx: RequestContext, modelId: string, page: PageArgs): Promise<Page<ModelVersionEntity>> {
+    const after = page.after ? Number(decodeCursor(page.after)) : null;
+    return toPage(await this.models.listVersions(ctx, modelId, page.first, after), page.first, (version) => version.version);
+  }
+}
