@@ -66,7 +66,7 @@ def main() -> None:
         use_title_as_name=True,
         enum_field_as_literal="all",
         strict_nullable=True,
-        strict_types=[StrictTypes.int, StrictTypes.str, StrictTypes.bool],
+        strict_types=[StrictTypes.int, StrictTypes.float, StrictTypes.str, StrictTypes.bool],
         formatters=[Formatter.RUFF_FORMAT, Formatter.RUFF_CHECK],
     )
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel, StrictBool, StrictInt, StrictStr
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    RootModel,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+)
 
 
 class BaseRef(BaseModel):
@@ -51,17 +61,17 @@ class Hyperparameters(BaseModel):
     """
     Into how many forward passes a batch is cut; batchSize must be a multiple.
     """
-    learningRate: Annotated[float, Field(gt=0.0)]
+    learningRate: Annotated[StrictFloat, Field(gt=0.0)]
     scheduler: Literal["constant", "linear", "cosine"] = "linear"
     warmupSteps: Annotated[StrictInt, Field(ge=0)] = 0
-    weightDecay: Annotated[float, Field(ge=0.0)] = 0
+    weightDecay: Annotated[StrictFloat, Field(ge=0.0)] = 0
     maxLength: Annotated[StrictInt, Field(ge=8)] = 512
     """
-    Tokens of prompt + answer; longer rows are cut.
+    Tokens of prompt + answer. Longer rows: sft and dpo cut them at the end, reward leaves them out with a warning; grpo does not use it (maxNewTokens bounds the answer).
     """
     checkpointEverySteps: Annotated[StrictInt, Field(ge=1)]
     evalEverySteps: Annotated[StrictInt | None, Field(ge=1)] = None
-    beta: Annotated[float | None, Field(ge=0.0)] = None
+    beta: Annotated[StrictFloat | None, Field(ge=0.0)] = None
     """
     dpo: strength of the implicit KL (null: 0.1). grpo: KL coefficient (null: 0.04).
     """
@@ -73,7 +83,7 @@ class Lora(BaseModel):
     )
     r: Annotated[StrictInt, Field(ge=1)]
     alpha: Annotated[StrictInt, Field(ge=1)]
-    dropout: Annotated[float, Field(ge=0.0, le=1.0)] = 0
+    dropout: Annotated[StrictFloat, Field(ge=0.0, le=1.0)] = 0
     firstLayer: Annotated[StrictInt, Field(ge=0)] = 0
     """
     Adapt the linear layers of transformer layers firstLayer … last; lower ones stay frozen, which stops the backward pass early.
@@ -98,11 +108,11 @@ class RlGuards(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
     )
-    maxKl: float | None = 0.15
+    maxKl: StrictFloat | None = 0.15
     """
     Mean KL per token to the starting policy, nats.
     """
-    maxLengthRatio: float | None = 1.5
+    maxLengthRatio: StrictFloat | None = 1.5
     """
     Mean completion length over that of the first step.
     """
@@ -147,8 +157,8 @@ class LengthGrader(BaseModel):
     )
     type: Literal["length"]
     input: StrictStr
-    per: Annotated[float, Field(gt=0.0)]
-    max: Annotated[float, Field(gt=0.0)] = 10
+    per: Annotated[StrictFloat, Field(gt=0.0)]
+    max: Annotated[StrictFloat, Field(gt=0.0)] = 10
 
 
 class RewardModelGrader(BaseModel):
@@ -204,9 +214,9 @@ class Estimate(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
     )
-    value: float
-    low: float
-    high: float
+    value: StrictFloat
+    low: StrictFloat
+    high: StrictFloat
 
 
 class SliceReport(BaseModel):
@@ -233,19 +243,19 @@ class RewardReport(BaseModel):
     """
     One entry per value of the rows' `slice` column, in order of name.
     """
-    lengthBaselineAccuracy: float
+    lengthBaselineAccuracy: StrictFloat
     """
     Accuracy of the better of the two rules 'the longer answer wins' and 'the shorter answer wins' (tokens, tie one half).
     """
-    lengthSpearman: float | None
+    lengthSpearman: StrictFloat | None
     """
     Spearman's rank correlation of reward with answer length in tokens, over all answers; null when either is constant.
     """
-    ece: float
+    ece: StrictFloat
     """
     Expected calibration error of p = sigmoid(r_chosen - r_rejected), 15 equal-width bins, pairs in seeded random order.
     """
-    nll: float
+    nll: StrictFloat
     """
     Mean -ln sigmoid(r_chosen - r_rejected); ln 2 = 0.6931 is chance.
     """
@@ -279,12 +289,12 @@ class MetricsEvent(BaseModel):
     type: Literal["metrics"]
     step: Annotated[StrictInt, Field(ge=0)]
     totalSteps: Annotated[StrictInt, Field(ge=1)]
-    elapsedSeconds: Annotated[float, Field(ge=0.0)]
+    elapsedSeconds: Annotated[StrictFloat, Field(ge=0.0)]
     """
     Since this attempt's first step.
     """
-    etaSeconds: Annotated[float | None, Field(ge=0.0)]
-    metrics: dict[str, float | None]
+    etaSeconds: Annotated[StrictFloat | None, Field(ge=0.0)]
+    metrics: dict[str, StrictFloat | None]
     """
     Standard names: loss, learning_rate, grad_norm, mean_token_accuracy, eval_loss; rl: reward, reward_std, kl, completion_length, gold, gold_n. A value that is not finite is null.
     """
@@ -311,7 +321,7 @@ class CheckpointEvent(BaseModel):
     step: Annotated[StrictInt, Field(ge=0)]
     path: StrictStr
     manifest: Manifest
-    metrics: dict[str, float | None]
+    metrics: dict[str, StrictFloat | None]
 
 
 class ReportEvent(BaseModel):
@@ -363,9 +373,12 @@ class FinishedEvent(BaseModel):
     outcome: Literal["succeeded", "stopped", "guard_stopped", "failed"]
     error: RunError | None
     step: Annotated[StrictInt, Field(ge=0)]
-    seconds: Annotated[float, Field(ge=0.0)]
-    cpuSeconds: Annotated[float, Field(ge=0.0)]
+    seconds: Annotated[StrictFloat, Field(ge=0.0)]
+    cpuSeconds: Annotated[StrictFloat, Field(ge=0.0)]
     trainedTokens: Annotated[StrictInt | None, Field(ge=0)]
+    """
+    Tokens of prompt and answer that this attempt trained on (grpo: also generated).
+    """
     peakMemoryBytes: Annotated[StrictInt, Field(ge=0)]
 
 
@@ -381,7 +394,7 @@ class RlOptions(BaseModel):
     """
     Rollouts per prompt.
     """
-    temperature: Annotated[float, Field(gt=0.0)]
+    temperature: Annotated[StrictFloat, Field(gt=0.0)]
     maxNewTokens: Annotated[StrictInt, Field(ge=1)]
     reward: Grader
     gold: Grader | None
@@ -441,7 +454,7 @@ class RunEvent(
 
 class RunEventBatch(BaseModel):
     """
-    Body of POST {eventsUrl}, with Authorization: Bearer <one-run token>. Events are numbered from 1 within an attempt without gaps; the gateway stores each (attempt, seq) once, so a batch may be sent again. Answer 200 {"acknowledged": <highest seq stored>, "stop": <true when the run was asked to stop>}. 409 means the attempt was fenced (another attempt took over, or the run is over): stop without writing. 401: the token is wrong: stop. Anything else: keep in the spool and retry with back-off.
+    Body of POST {eventsUrl}, with Authorization: Bearer <one-run token>. Events are numbered from 1 within an attempt without gaps; the gateway stores each (attempt, seq) once, so a batch may be sent again; while there is nothing new the last event is sent again every 10 s as a sign of life. Answer 200 {"acknowledged": <highest seq stored>, "stop": <true when the run was asked to stop>}. 409 means the attempt was fenced (another attempt took over, or the run is over): stop without writing. 401: the token is wrong: stop. Anything else: keep in the spool and retry with back-off.
     """
 
     model_config = ConfigDict(
