@@ -32,6 +32,10 @@ export class FineTuneJobEntity extends RunState<FineTuneStatus> {
   @Column('jsonb', { nullable: true }) rewardReport: RewardReport | null;
   /** SHA-256 of the one-run token of the current attempt. */
   @Column('text', { nullable: true }) tokenHash: string | null;
+  /** Attempts that ended for no fault of the job: their worker was lost, or the trainer failed for an unknown reason. */
+  @Column('int', { default: 0 }) lostAttempts: number;
+  /** When the job was last put on its queue; database time. */
+  @Column('timestamptz', { default: () => 'now()' }) enqueuedAt: Date;
 }
 
 /** What happened to a job, in order: the trainer's events and the service's own (`log`). */
