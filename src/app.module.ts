@@ -7,6 +7,7 @@ import { formatGraphqlError } from './common/graphql-error.js';
 import { HttpErrorFilter } from './common/http-error.filter.js';
 import { ConfigModule } from './config/config.module.js';
 import { DatabaseModule } from './database/database.module.js';
+import { DeploymentModule } from './deployments/deployment.module.js';
 import { HealthController } from './health.controller.js';
 import { ModelModule } from './models/model.module.js';
 import { PromptModule } from './prompts/prompt.module.js';
@@ -35,6 +36,7 @@ import { WebhookModule } from './webhooks/webhook.module.js';
     }),
     PromptModule,
     ModelModule,
+    DeploymentModule,
     WebhookModule,
   ],
   controllers: [HealthController],

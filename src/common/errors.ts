@@ -9,6 +9,7 @@ export const ERROR_STATUS = {
   licence_refused: 403,
   sealed: 403,
   not_found: 404,
+  model_not_found: 404,
   conflict: 409,
   fenced: 409,
   too_large: 413,

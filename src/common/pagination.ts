@@ -1,6 +1,6 @@
 import type { Type } from '@nestjs/common';
 import { ArgsType, Field, Int, ObjectType } from '@nestjs/graphql';
-import { Max, Min } from 'class-validator';
+import { IsOptional, IsString, Max, Min } from 'class-validator';
 import { DomainError } from './errors.js';
 
 @ObjectType({ description: 'Relay page information.' })
@@ -16,6 +16,7 @@ export class PageArgs {
   first: number = 50;
 
   @Field(() => String, { nullable: true, description: '`endCursor` of the page before.' })
+  @IsOptional() @IsString()
   after?: string | null;
 }
 

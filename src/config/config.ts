@@ -23,6 +23,7 @@ export const environmentSchema = z.object({
   TRIAD_SECRET_KEY: z.string().regex(/^[A-Za-z0-9+/=_-]{43,44}$/, 'must be 32 random bytes in base64').describe('Key that encrypts stored secrets (32 bytes, base64)'),
   TRIAD_RUNTIME_URL: z.url().describe('Inference runtime speaking vLLM\'s routes, generation'),
   TRIAD_SCORER_URL: z.url().describe('Inference runtime speaking vLLM\'s routes, reward models'),
+  TRIAD_STREAM_IDLE_MS: z.coerce.number().int().positive().default(60_000).describe('Longest silence within a model\'s answer before it counts as broken off, milliseconds'),
   TRIAD_PYTHON: z.string().default('python3').describe('Python of the trainer\'s environment'),
   TRIAD_TRAINER_DIR: z.string().default('trainer').transform((path) => resolve(path)).describe('Directory of the trainer package'),
   TRIAD_WARM_TRAINER: flag.default(false).describe('1: a worker keeps one trainer process imported and waiting (about 0.6 GB)'),

@@ -1,0 +1,76 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { DomainError } from '../common/errors.js';
+import { newId } from '../common/ids.js';
+import { assertPublicUrl } from '../common/outbound.js';
+import { decodeCursor, type Page, type PageArgs, toPage } from '../common/pagination.js';
+import { checkName } from '../common/references.js';
+import type { RequestContext } from '../common/request-context.js';
+import { encryptSecret } from '../common/secrets.js';
+import { CONFIG, type Config } from '../config/config.js';
+import { Database } from '../database/database.js';
+import { LineageService } from '../models/lineage.service.js';
+import type { DeploymentEntity, ProviderEntity } from './deployment.entity.js';
+import { DeploymentRepository } from './deployment.repository.js';
+import { TargetService } from './gateway/target.service.js';
+
+@Injectable()
+export class DeploymentService {
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly database: Database,
+    private readonly deployments: DeploymentRepository,
+    private readonly targets: TargetService,
+    private readonly lineage: LineageService,
+  ) {}
+
+  /**
+   * Adds an OpenAI-compatible endpoint; its key is stored encrypted and never shown.
+   * @param input.baseUrl the part before `/chat/completions`, such as `https://host/v1`
+   * @throws DomainError bad_input for a name with a slash or a URL that may not be called; conflict when the name is taken.
+   */
+  async createProvider(ctx: RequestContext, input: { name: string; baseUrl: string; apiKey?: string | null }): Promise<ProviderEntity> {
+    checkName(input.name);
+    if (input.name.includes('/')) throw new DomainError('bad_input', 'A provider\'s name holds no slash: models are called PROVIDER/MODEL.', 'name');
+    assertPublicUrl(input.baseUrl, this.config.TRIAD_ALLOW_PRIVATE_URLS);
+    const provider = await this.deployments.addProvider(ctx, {
+      id: newId('prov'), name: input.name, baseUrl: input.baseUrl.replace(/\/+$/, ''),
+      encryptedKey: input.apiKey ? encryptSecret(this.config.TRIAD_SECRET_KEY, ctx.projectId, input.apiKey) : null,
+    });
+    return provider ?? nameTaken('provider', input.name);
+  }
+
+  /**
+   * Gives apps a name to call.
+   * @param input.target `models:/name@alias`, `models:/name/3` or `<provider>/<model>`
+   * @throws DomainError model_not_found when the target is not there, conflict when the name is taken.
+   */
+  createDeployment(ctx: RequestContext, input: { name: string; target: string }): Promise<DeploymentEntity> {
+    checkName(input.name);
+    return this.database.transaction(ctx, async (tx) => {
+      const target = await this.targets.direct(tx, input.target);
+      if (target.kind === 'registry' && target.version.kind === 'reward') {
+        throw new DomainError('bad_input', `${input.target} is a reward model and does not chat.`, 'target');
+      }
+      const deployment = await this.deployments.add(tx, { id: newId('dep'), name: input.name, target: input.target });
+      if (!deployment) return nameTaken('deployment', input.name);
+      if (target.kind === 'registry') {
+        await this.lineage.link(tx, [{ from: { type: 'model_version', id: target.version.id }, to: { type: 'deployment', id: deployment.id }, relation: 'deployed_as' }]);
+      }
+      return deployment;
+    });
+  }
+
+  async list(ctx: RequestContext, page: PageArgs): Promise<Page<DeploymentEntity>> {
+    const after = page.after ? decodeCursor(page.after) : null;
+    return toPage(await this.deployments.list(ctx, page.first, after), page.first, (row) => row.id);
+  }
+
+  async listProviders(ctx: RequestContext, page: PageArgs): Promise<Page<ProviderEntity>> {
+    const after = page.after ? decodeCursor(page.after) : null;
+    return toPage(await this.deployments.listProviders(ctx, page.first, after), page.first, (row) => row.id);
+  }
+}
+
+function nameTaken(what: string, name: string): never {
+  throw new DomainError('conflict', `There is a ${what} ${JSON.stringify(name)} already; choose another name.`, 'name');
+}

@@ -1,0 +1,84 @@
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Readable } from 'node:stream';
+import type { Dispatcher } from 'undici';
+import { outboundDispatcher } from '../../common/outbound.js';
+import type { RequestContext } from '../../common/request-context.js';
+import { decryptSecret } from '../../common/secrets.js';
+import { CONFIG, type Config } from '../../config/config.js';
+import { PromptService } from '../../prompts/prompt.service.js';
+import type { ProviderEntity } from '../deployment.entity.js';
+import type { ChatMessage, ChatRequest } from '../runtime/chat.types.js';
+import { RuntimeService } from '../runtime/runtime.service.js';
+import { call, type UpstreamAnswer, wholeText } from '../runtime/upstream.js';
+import type { ChatCompletionRequest } from './chat-request.js';
+import { relayEvents, relayRefusal } from './relay.js';
+import { TargetService } from './target.service.js';
+
+/** An answer ready to be sent: OpenAI's JSON, OpenAI's error, or a stream of server-sent events. */
+export interface ChatAnswer {
+  status: number;
+  headers: Record<string, string>;
+  body: string | Readable;
+}
+
+/** The OpenAI-compatible edge: finds what a model name stands for and passes the request on. */
+@Injectable()
+export class ChatService implements OnModuleDestroy {
+  private readonly dispatcher: Dispatcher;
+
+  constructor(
+    @Inject(CONFIG) private readonly config: Config,
+    private readonly targets: TargetService,
+    private readonly runtime: RuntimeService,
+    private readonly prompts: PromptService,
+  ) {
+    this.dispatcher = outboundDispatcher(config.TRIAD_ALLOW_PRIVATE_URLS);
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.dispatcher.destroy();
+  }
+
+  /**
+   * @param signal fires when the client has gone; the upstream request is then cancelled
+   * @throws DomainError model_not_found, bad_input, undefined_variable, unavailable, upstream_failed.
+   */
+  async complete(ctx: RequestContext, request: ChatCompletionRequest, signal: AbortSignal): Promise<ChatAnswer> {
+    const { model, prompt, messages, ...rest } = request;
+    const target = await this.targets.resolve(ctx, model);
+    const rendered = prompt ? await this.render(ctx, prompt) : [];
+    const upstreamRequest: ChatRequest = { ...rest, messages: [...rendered, ...(messages ?? [])] as ChatMessage[] } as ChatRequest;
+    const answer = target.kind === 'registry'
+      ? await this.runtime.stream(ctx, target.version, upstreamRequest, signal)
+      : await this.callProvider(ctx, target.provider, { ...upstreamRequest, model: target.model }, signal);
+    return toChatAnswer(answer, target.kind === 'provider' ? target.provider.name : null);
+  }
+
+  private async render(ctx: RequestContext, prompt: NonNullable<ChatCompletionRequest['prompt']>): Promise<ChatMessage[]> {
+    const version = prompt.ref !== undefined ? await this.prompts.resolve(ctx, prompt.ref)
+      : await this.prompts.fetch(ctx, prompt.name!, { version: prompt.version ?? null, label: prompt.label ?? null });
+    return this.prompts.render(version, prompt.variables);
+  }
+
+  private callProvider(ctx: RequestContext, provider: ProviderEntity, request: object, signal: AbortSignal): Promise<UpstreamAnswer> {
+    const key = provider.encryptedKey && decryptSecret(this.config.TRIAD_SECRET_KEY, ctx.projectId, provider.encryptedKey);
+    return call({
+      dispatcher: this.dispatcher,
+      url: provider.baseUrl,
+      idleMs: this.config.TRIAD_STREAM_IDLE_MS,
+      headers: key ? { authorization: `Bearer ${key}` } : {},
+      unreachable: { code: 'upstream_failed', message: `Provider ${JSON.stringify(provider.name)} at ${provider.baseUrl} does not answer.` },
+    }, '/chat/completions', request, signal);
+  }
+}
+
+async function toChatAnswer(answer: UpstreamAnswer, provider: string | null): Promise<ChatAnswer> {
+  const type = String(answer.headers['content-type'] ?? '');
+  if (answer.status !== 200) return relayRefusal(answer, provider);
+  if (!type.startsWith('text/event-stream')) {
+    return { status: 200, headers: { 'content-type': 'application/json; charset=utf-8' }, body: await wholeText(answer) };
+  }
+  // A proxy that gathers a stream before it sends it would undo streaming.
+  const headers = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache', 'x-accel-buffering': 'no' };
+  return { status: 200, headers, body: Readable.from(relayEvents(answer.body)) };
+}

@@ -1,0 +1,63 @@
+import { Injectable } from '@nestjs/common';
+import { DomainError } from '../../common/errors.js';
+import type { RequestContext } from '../../common/request-context.js';
+import type { ModelVersionEntity } from '../../models/model.entity.js';
+import type { ChatMessage, ChatRequest, ChatResponse } from './chat.types.js';
+import { ModelLoader } from './model-loader.js';
+import { call, errorOf, type UpstreamAnswer, wholeText } from './upstream.js';
+
+/** Answers and scores of registered models, from runtimes that speak vLLM's routes. How many calls run at once is the caller's. */
+@Injectable()
+export class RuntimeService {
+  constructor(private readonly loader: ModelLoader) {}
+
+  /**
+   * One chat completion.
+   * @throws DomainError bad_input when the runtime refuses the request, unavailable or upstream_failed when it cannot answer.
+   */
+  async chat(ctx: RequestContext, version: ModelVersionEntity, request: ChatRequest, signal?: AbortSignal): Promise<ChatResponse> {
+    return readJson(await this.stream(ctx, version, { ...request, stream: false }, signal));
+  }
+
+  /** The runtime's answer to a chat request as it comes, a refusal included; with `stream: true` server-sent events. */
+  stream(ctx: RequestContext, version: ModelVersionEntity, request: ChatRequest, signal?: AbortSignal): Promise<UpstreamAnswer> {
+    if (version.kind === 'reward') {
+      throw new DomainError('bad_input', `${version.name}/${version.version} is a reward model and does not chat; score answers with scoreAnswers.`, 'model');
+    }
+    return this.ask(ctx, version, '/v1/chat/completions', request, signal);
+  }
+
+  /**
+   * Raw rewards (no sigmoid), one per conversation, in order. Each is a request of its own: the runtime batches them.
+   * @throws DomainError as `chat`; bad_input for a version that is no reward model.
+   */
+  async classify(ctx: RequestContext, version: ModelVersionEntity, conversations: ChatMessage[][], signal?: AbortSignal): Promise<number[]> {
+    if (version.kind !== 'reward') {
+      throw new DomainError('bad_input', `${version.name}/${version.version} is of kind ${version.kind}; only reward models score.`, 'rewardModel');
+    }
+    return Promise.all(conversations.map(async (messages) => {
+      const answer = await this.ask(ctx, version, '/classify', { messages, use_activation: false }, signal);
+      const { data } = await readJson<{ data: { probs: number[] }[] }>(answer);
+      return data[0]!.probs[0]!;
+    }));
+  }
+
+  /** Sends under the served name; a runtime that was started again has lost the model and gets it once more. */
+  private async ask(ctx: RequestContext, version: ModelVersionEntity, route: string, body: object, signal?: AbortSignal): Promise<UpstreamAnswer> {
+    const runtime = this.loader.runtimeOf(version);
+    const send = async () => call(runtime, route, { ...body, model: await this.loader.nameOf(ctx, version) }, signal);
+    const answer = await send();
+    if (answer.status !== 404) return answer;
+    await answer.body.text();
+    this.loader.forget(version);
+    return send();
+  }
+}
+
+async function readJson<T = ChatResponse>(answer: UpstreamAnswer): Promise<T> {
+  const text = await wholeText(answer);
+  if (answer.status === 200) return JSON.parse(text) as T;
+  const message = `The runtime refused: ${errorOf(text)?.message ?? text.slice(0, 300)}`;
+  if (answer.status === 400) throw new DomainError('bad_input', message);
+  throw new DomainError(answer.status === 503 ? 'unavailable' : 'upstream_failed', message);
+}
