@@ -49,11 +49,18 @@ export class EvaluationRunEntity extends RunState<EvaluationStatus> {
   /** Mean gold score over all answers, and the best of each item's n: what selection could reach at most. */
   @Column('double precision', { nullable: true }) goldMean: number | null;
   @Column('double precision', { nullable: true }) goldBest: number | null;
+  /** Of the chosen answers. */
   @Column('double precision', { nullable: true }) rewardMean: number | null;
+  /** Prompts count once per item: its answers share one. */
   @Column('int', { nullable: true }) promptTokens: number | null;
   @Column('int', { nullable: true }) completionTokens: number | null;
-  @Column('double precision', { nullable: true }) seconds: number | null;
+  /** Wall seconds of work, over all attempts. */
+  @Column('double precision', { default: 0 }) seconds: number;
   @Column('double precision', { nullable: true }) cost: number | null;
+  /** Attempts that ended for no fault of the run: their worker was lost, or failed for an unknown reason. */
+  @Column('int', { default: 0 }) lostAttempts: number;
+  /** When the run was last put on its queue; database time. */
+  @Column('timestamptz', { default: () => 'now()' }) enqueuedAt: Date;
 }
 
 /** One answer to one item. */
