@@ -21,7 +21,12 @@ prepare_environment()
 import torch  # noqa: E402
 from peft import LoraConfig, get_peft_model  # noqa: E402
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers  # noqa: E402
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast  # noqa: E402
+from transformers import (  # noqa: E402
+    LlamaConfig,
+    LlamaForCausalLM,
+    LlamaForSequenceClassification,
+    PreTrainedTokenizerFast,
+)
 
 from triad_trainer.environment import import_libraries  # noqa: E402
 from triad_trainer.errors import ExitCode  # noqa: E402
@@ -65,11 +70,31 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("model")
     tokenizer = make_tokenizer()
     torch.manual_seed(0)
-    config = LlamaConfig(
+    LlamaForCausalLM(tiny_config(tokenizer, 4)).save_pretrained(directory)
+    tokenizer.save_pretrained(directory)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def tiny_reward_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Directory of a random reward model of 2 layers, whose scores differ from answer to answer."""
+    import_libraries()
+    directory = tmp_path_factory.mktemp("reward")
+    tokenizer = make_tokenizer()
+    torch.manual_seed(2)
+    config = tiny_config(tokenizer, 2)
+    config.num_labels = 1
+    LlamaForSequenceClassification(config).save_pretrained(directory)
+    tokenizer.save_pretrained(directory)
+    return directory
+
+
+def tiny_config(tokenizer: PreTrainedTokenizerFast, layers: int) -> LlamaConfig:
+    return LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=32,
         intermediate_size=64,
-        num_hidden_layers=4,
+        num_hidden_layers=layers,
         num_attention_heads=4,
         num_key_value_heads=2,
         max_position_embeddings=256,
@@ -78,9 +103,6 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pad_token_id=tokenizer.pad_token_id,
         initializer_range=0.2,
     )
-    LlamaForCausalLM(config).save_pretrained(directory)
-    tokenizer.save_pretrained(directory)
-    return directory
 
 
 @pytest.fixture(scope="session")
@@ -132,7 +154,7 @@ SpecMaker = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def make_spec(tiny_model: Path, tmp_path: Path) -> SpecMaker:
+def make_spec(tiny_model: Path, tiny_reward_model: Path, tmp_path: Path) -> SpecMaker:
     """Return a function that makes a small spec; keyword arguments replace hyperparameters or top-level fields."""
 
     def make(method: str, **changes: Any) -> dict[str, Any]:
@@ -157,7 +179,8 @@ def make_spec(tiny_model: Path, tmp_path: Path) -> SpecMaker:
             "eventsUrl": None,
         }
         if method == "grpo":
-            spec["rl"] = {"groupSize": 2, "temperature": 1.0, "maxNewTokens": 8, "reward": FUNCTION_CALL, "gold": None}
+            reward = {"type": "reward_model", "modelVersionId": "mv_test", "modelPath": str(tiny_reward_model)}
+            spec["rl"] = {"groupSize": 2, "temperature": 1.0, "maxNewTokens": 8, "reward": reward, "gold": None}
         for name, value in changes.items():
             (spec if name in spec or name in ("rl", "reward") else spec["hyperparameters"])[name] = value
         return spec

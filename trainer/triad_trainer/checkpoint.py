@@ -53,12 +53,15 @@ class ExactCheckpoints(Trainer):  # type: ignore[misc]
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         weights = load_file(Path(resume_from_checkpoint) / "adapter_model.safetensors")
-        result = set_peft_model_state_dict(self.model, weights, adapter_name="default")
-        if result.unexpected_keys:
+        try:
+            unexpected = set_peft_model_state_dict(self.model, weights, adapter_name="default").unexpected_keys
+        except RuntimeError as error:
+            unexpected = [str(error)]
+        if unexpected:
             raise RunFailure(
                 "bad_checkpoint",
-                f"{resume_from_checkpoint}/adapter_model.safetensors does not fit this run's adapter: "
-                f"unexpected {result.unexpected_keys[0]}. Resume with the base and LoRA settings it was made with.",
+                f"{resume_from_checkpoint}/adapter_model.safetensors does not fit this run's adapter. Resume with the "
+                f"base and LoRA settings it was made with. ({unexpected[0]:.1000})",
             )
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:

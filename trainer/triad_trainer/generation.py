@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 
+from triad_trainer.scoring import conversation_ids
+
 BATCH = 64
 
 
@@ -16,10 +18,7 @@ def answer_greedily(model: Any, tokenizer: Any, prompts: list[Any], max_new_toke
     Batches hold prompts of similar length, padded on the left. No random number is drawn, so a run that
     measures and one that does not are the same run.
     """
-    ids = [
-        tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=True, return_dict=True)["input_ids"]
-        for prompt in prompts
-    ]
+    ids = [conversation_ids(tokenizer, prompt, answer_follows=True) for prompt in prompts]
     order = sorted(range(len(ids)), key=lambda index: len(ids[index]))
     answers = [""] * len(ids)
     training = model.training

@@ -7,12 +7,15 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from triad_trainer.contract import JobSpec
 from triad_trainer.errors import RunFailure
 
+# What the libraries raise for a file that is cut, corrupt, or of another model.
+UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 
 
@@ -70,7 +73,7 @@ def load_causal_model(directory: Path) -> Any:
     check_model_files(directory)
     try:
         return AutoModelForCausalLM.from_pretrained(directory, dtype=dtype(), use_safetensors=True)
-    except (OSError, ValueError, KeyError) as error:
+    except UNREADABLE as error:
         raise RunFailure("bad_model", f"{directory}: the model cannot be loaded: {error}") from error
 
 
@@ -83,7 +86,7 @@ def load_adapter(model: Any, directory: Path, *, trainable: bool) -> Any:
     check_model_files(directory)
     try:
         return PeftModel.from_pretrained(model, str(directory), is_trainable=trainable)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except UNREADABLE as error:
         raise RunFailure("bad_model", f"{directory}: the adapter does not fit the base model: {error}") from error
 
 

@@ -10,6 +10,7 @@ from triad_trainer.artefact import save_adapter
 from triad_trainer.checkpoint import ExactCheckpoints
 from triad_trainer.contract import JobSpec
 from triad_trainer.data import Rows
+from triad_trainer.lengths import without_long_prompts
 from triad_trainer.model import load_policy
 from triad_trainer.progress import Progress, fit
 
@@ -28,9 +29,10 @@ def train_dpo(spec: JobSpec, train: Rows, held_out: Rows | None, progress: Progr
     at the start, before a checkpoint is loaded.
 
     Raises:
-        RunFailure: whatever loading raises.
+        RunFailure: bad_data when every prompt fills maxLength, and whatever loading raises.
     """
     model, tokenizer = load_policy(spec)
+    train = without_long_prompts(train, tokenizer, spec.hyperparameters.maxLength, progress.events)
     beta = spec.hyperparameters.beta
     trainer = ExactDPOTrainer(
         model=model,

@@ -18,6 +18,7 @@ from triad_trainer.checkpoint import ExactCheckpoints
 from triad_trainer.contract import JobSpec
 from triad_trainer.data import Rows
 from triad_trainer.errors import RunFailure
+from triad_trainer.lengths import without_long_pairs
 from triad_trainer.model import load_adapter, load_causal_model, load_tokenizer, lora_config
 from triad_trainer.progress import Progress, fit
 from triad_trainer.reward_report import Pair, reward_report
@@ -32,17 +33,18 @@ def train_reward(spec: JobSpec, train: Rows, held_out: Rows | None, progress: Pr
     """Train a reward model on {prompt, chosen, rejected} rows, publish it, and report on the held-out pairs.
 
     Raises:
-        RunFailure: bad_data when no row fits maxLength, and whatever loading raises.
+        RunFailure: bad_data when no pair fits maxLength, and whatever loading raises.
     """
     tokenizer = load_tokenizer(Path(spec.base.modelPath))
+    train = without_long_pairs(train, tokenizer, spec.hyperparameters.maxLength, progress.events)
     model = _classifier(spec, tokenizer)
     trainer = ExactRewardTrainer(
         model=get_peft_model(model, lora_config(spec, model, "SEQ_CLS")),
         processing_class=tokenizer,
-        # Rows are tokenised here, by the function that scoring uses, and are of maxLength tokens at most.
+        # TRL would leave out long pairs without a word; without_long_pairs has done it with one.
         args=RewardConfig(max_length=None, **common_arguments(spec), **evaluation_arguments(spec)),
-        train_dataset=_token_pairs(train, tokenizer, spec, progress),
-        eval_dataset=None if held_out is None else _token_pairs(held_out, tokenizer, spec, progress),
+        train_dataset=_token_pairs(train, tokenizer),
+        eval_dataset=None if held_out is None else _token_pairs(held_out, tokenizer),
     )
     fit(trainer, spec, progress)
     if not progress.stopped:
@@ -71,29 +73,17 @@ def _classifier(spec: JobSpec, tokenizer: Any) -> Any:
     return classifier
 
 
-def _token_pairs(rows: Rows, tokenizer: Any, spec: JobSpec, progress: Progress) -> Dataset:
-    """Tokenise the pairs; those longer than maxLength are left out, since a cut answer would be judged unfairly."""
-    pairs = [
-        {
-            "chosen_ids": conversation_ids(tokenizer, row["prompt"] + row["chosen"]),
-            "rejected_ids": conversation_ids(tokenizer, row["prompt"] + row["rejected"]),
-        }
-        for row in rows.rows
-    ]
-    limit = spec.hyperparameters.maxLength
-    long = [index for index, pair in enumerate(pairs) if max(map(len, pair.values())) > limit]
-    if len(long) == len(pairs):
-        raise rows.failure(
-            0, f"like all rows, longer than hyperparameters.maxLength ({limit} tokens). Raise maxLength."
-        )
-    if long:
-        progress.events.log(
-            "warn",
-            f"{rows.path.name}: {len(long)} of {len(pairs)} rows are longer than maxLength ({limit} tokens) and are "
-            f"left out, the first at line {rows.lines[long[0]]}.",
-        )
-    left_out = set(long)
-    return Dataset.from_list([pair for index, pair in enumerate(pairs) if index not in left_out])
+def _token_pairs(rows: Rows, tokenizer: Any) -> Dataset:
+    """Tokenise the pairs by the function that scoring uses."""
+    return Dataset.from_list(
+        [
+            {
+                "chosen_ids": conversation_ids(tokenizer, row["prompt"] + row["chosen"]),
+                "rejected_ids": conversation_ids(tokenizer, row["prompt"] + row["rejected"]),
+            }
+            for row in rows.rows
+        ]
+    )
 
 
 def _publish(model: Any, tokenizer: Any, spec: JobSpec, held_out: Rows | None, progress: Progress) -> None:

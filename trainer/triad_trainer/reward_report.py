@@ -71,7 +71,7 @@ def accuracy(margins: Floats, prompts: Sequence[str], seed: int) -> Estimate:
 
 
 def calibration_error(margins: Floats, rng: np.random.Generator) -> float:
-    """Expected calibration error (Guo et al. 2017) of sigmoid(first - second), the order of each pair drawn at random."""
+    """Expected calibration error (Guo et al. 2017) of sigmoid(first - second), each pair in random order."""
     first_is_chosen = rng.random(len(margins)) < 0.5
     probability = expit(np.where(first_is_chosen, margins, -margins))
     return expected_calibration_error(probability, first_is_chosen.astype(np.float64), BINS)

@@ -35,7 +35,8 @@ def train_grpo(spec: JobSpec, train: Rows, held_out: Rows | None, progress: Prog
     """Train an adapter on the rewards of sampled answers to {prompt, …columns} rows and publish it.
 
     The reference policy of the KL is the starting policy: given a PeftModel, GRPOTrainer copies its adapter
-    as it is at the start, before a checkpoint is loaded. The KL is the mean per token of Schulman's k3 estimator (2020).
+    as it is at the start, before a checkpoint is loaded. The KL is the mean per token of the estimator k3
+    (Schulman 2020).
 
     Raises:
         RunFailure: bad_data when a row lacks a column that a grader names, and whatever loading raises.

@@ -9,19 +9,22 @@ import torch
 from transformers import AutoModelForSequenceClassification
 
 from triad_trainer.errors import RunFailure
-from triad_trainer.model import check_model_files, device, dtype, load_tokenizer
+from triad_trainer.model import UNREADABLE, check_model_files, device, dtype, load_tokenizer
 
 BATCH = 64
 
 Conversation = list[dict[str, str]]
 
 
-def conversation_ids(tokenizer: Any, conversation: Conversation) -> list[int]:
-    """Tokens that a reward model reads for a conversation: the chat template and nothing after it.
+def conversation_ids(tokenizer: Any, conversation: Conversation, *, answer_follows: bool = False) -> list[int]:
+    """Tokens of a conversation under the chat template, with the opening of an answer when one follows.
 
-    TRL's RewardTrainer trains on exactly these; one token more or less moves the position that is scored.
+    A reward model reads the whole conversation and nothing after it. TRL's RewardTrainer trains on exactly
+    these tokens; one more or less moves the position that is scored.
     """
-    ids: list[int] = tokenizer.apply_chat_template(conversation, tokenize=True, return_dict=True)["input_ids"]
+    ids: list[int] = tokenizer.apply_chat_template(
+        conversation, add_generation_prompt=answer_follows, tokenize=True, return_dict=True
+    )["input_ids"]
     return ids
 
 
@@ -35,7 +38,7 @@ class Scorer:
             model, info = AutoModelForSequenceClassification.from_pretrained(
                 directory, dtype=dtype(), use_safetensors=True, output_loading_info=True
             )
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+        except UNREADABLE as error:
             raise RunFailure("bad_model", f"{directory}: the reward model cannot be loaded: {error}") from error
         departing = [*info["missing_keys"], *info["unexpected_keys"]]
         if departing or model.config.num_labels != 1:

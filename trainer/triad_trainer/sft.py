@@ -10,10 +10,9 @@ from triad_trainer.artefact import save_adapter
 from triad_trainer.checkpoint import ExactCheckpoints
 from triad_trainer.contract import JobSpec
 from triad_trainer.data import Rows
+from triad_trainer.lengths import without_long_prompts
 from triad_trainer.model import load_policy
 from triad_trainer.progress import Progress, fit
-
-IGNORED = -100
 
 
 class ExactSFTTrainer(ExactCheckpoints, SFTTrainer):  # type: ignore[misc]
@@ -24,9 +23,10 @@ def train_sft(spec: JobSpec, train: Rows, held_out: Rows | None, progress: Progr
     """Train an adapter on {prompt, completion} rows and publish it.
 
     Raises:
-        RunFailure: bad_data when a prompt leaves no room for its completion, and whatever loading raises.
+        RunFailure: bad_data when every prompt fills maxLength, and whatever loading raises.
     """
     model, tokenizer = load_policy(spec)
+    train = without_long_prompts(train, tokenizer, spec.hyperparameters.maxLength, progress.events)
     trainer = ExactSFTTrainer(
         model=model,
         processing_class=tokenizer,
@@ -39,13 +39,6 @@ def train_sft(spec: JobSpec, train: Rows, held_out: Rows | None, progress: Progr
         train_dataset=Dataset.from_list(train.rows),
         eval_dataset=None if held_out is None else Dataset.from_list(held_out.rows),
     )
-    for index, labels in enumerate(trainer.train_dataset["labels"]):
-        if all(label == IGNORED for label in labels):
-            raise train.failure(
-                index,
-                f"the prompt alone fills hyperparameters.maxLength ({spec.hyperparameters.maxLength} tokens), so "
-                "nothing of the completion is left to learn. Shorten the prompt or raise maxLength.",
-            )
     fit(trainer, spec, progress)
     if not progress.stopped:
         save_adapter(trainer.model, spec, progress.events)
