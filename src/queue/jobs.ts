@@ -17,5 +17,5 @@ export type JobName = keyof typeof JOBS;
 export type JobPayload = { projectId: string } & Record<string, string>;
 
 /** How many jobs of a queue one worker process runs at a time. */
-export const QUEUE_CONCURRENCY = { 'fine-tune': 1, evaluation: 1, webhook: 16 } as const satisfies Record<string, number>;
+export const QUEUE_CONCURRENCY = { 'fine-tune': 1, evaluation: 1, webhook: 64 } as const satisfies Record<string, number>;
 export type QueueName = keyof typeof QUEUE_CONCURRENCY;

@@ -1,0 +1,68 @@
+import { Webhook } from 'standardwebhooks';
+import { type Dispatcher, request } from 'undici';
+import { parseRetryAfter } from './retry-schedule.js';
+import type { DeliveryAttempt } from './webhook.entity.js';
+
+const KEPT_BYTES = 1024;
+
+export interface WebhookMessage {
+  /** The same on every attempt, so that a receiver knows one it has had. */
+  id: string;
+  body: string;
+}
+
+export interface Outcome {
+  attempt: DeliveryAttempt;
+  retryAfterMs: number | null;
+}
+
+/** Headers of Standard Webhooks 1.0.0: HMAC-SHA256 over `id.timestamp.body`. */
+export function signedHeaders(secret: string, message: WebhookMessage, at: Date): Record<string, string> {
+  return {
+    'webhook-id': message.id,
+    'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
+    'webhook-signature': new Webhook(secret).sign(message.id, at, message.body),
+  };
+}
+
+/**
+ * One signed POST. Redirects are not followed, and no more than a kilobyte of the answer is read: its status is what
+ * counts, whether or not the body ever ends.
+ * @param signal ends the attempt: the time-out, or the worker's stop
+ * @returns what happened; no failure of the receiver throws.
+ */
+export async function sendWebhook(url: string, secret: string, message: WebhookMessage, via: { dispatcher: Dispatcher; signal: AbortSignal }): Promise<Outcome> {
+  const at = new Date();
+  const outcome = (status: number | null, response: string, retryAfterMs: number | null = null): Outcome =>
+    ({ attempt: { at: at.toISOString(), status, milliseconds: Date.now() - at.getTime(), response }, retryAfterMs });
+  try {
+    const headers = { 'content-type': 'application/json', 'user-agent': 'triad-webhooks/1', ...signedHeaders(secret, message, at) };
+    const response = await request(url, { method: 'POST', headers, body: message.body, ...via });
+    const retryAfter = [response.headers['retry-after']].flat()[0];
+    return outcome(response.statusCode, await firstKilobyte(response.body), parseRetryAfter(retryAfter, new Date()));
+  } catch (error) {
+    return outcome(null, via.signal.aborted ? 'No answer in time.' : describe(error));
+  }
+}
+
+/** What of the body arrives before the kilobyte is full, the body ends or the attempt does. */
+async function firstKilobyte(body: Dispatcher.ResponseData['body']): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes >= KEPT_BYTES) break; // leaving the loop destroys the body and its connection
+    }
+  } catch {
+    // The status arrived; a body that breaks off changes nothing.
+  }
+  // Postgres cannot store NUL in JSON.
+  return Buffer.concat(chunks).subarray(0, KEPT_BYTES).toString('utf8').replaceAll('\0', '');
+}
+
+function describe(error: unknown): string {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  return [typeof code === 'string' ? code : null, message].filter(Boolean).join(': ').slice(0, KEPT_BYTES).replaceAll('\0', '');
+}

@@ -1,0 +1,273 @@
+import { once } from 'node:events';
+import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Webhook } from 'standardwebhooks';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { generateApiKey } from '../../src/auth/api-key.js';
+import { AuthService } from '../../src/auth/auth.service.js';
+import { RequestContext } from '../../src/common/request-context.js';
+import { Database } from '../../src/database/database.js';
+import { EventService } from '../../src/webhooks/event.service.js';
+import { WebhookDeliveryLifecycle } from '../../src/webhooks/webhook-delivery.lifecycle.js';
+import { WebhookDeliveryService } from '../../src/webhooks/webhook-delivery.service.js';
+import { type Gateway, startGateway } from '../helpers/gateway.js';
+
+interface Received { headers: IncomingHttpHeaders; body: string; verify(secret: string): unknown }
+
+/** A receiver of webhooks: a real HTTP server. */
+class Receiver {
+  readonly received: Received[] = [];
+  private constructor(private readonly server: Server, readonly url: string) {}
+
+  static async start(answer: (response: ServerResponse, count: number) => void = (response) => response.end('ok')): Promise<Receiver> {
+    const server = createServer((request, response) => {
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk)).on('end', () => {
+        const body = Buffer.concat(chunks).toString();
+        const { headers } = request;
+        receiver.received.push({ headers, body, verify: (secret) => new Webhook(secret).verify(body, headers as Record<string, string>) });
+        answer(response, receiver.received.length);
+      });
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const receiver = new Receiver(server, `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`);
+    return receiver;
+  }
+
+  async has(count: number): Promise<void> {
+    await vi.waitFor(() => expect(this.received).toHaveLength(count), { timeout: 30_000, interval: 20 });
+  }
+
+  stop(): void {
+    this.server.closeAllConnections();
+    this.server.close();
+  }
+}
+
+const DELIVERIES = `query ($id: ID!) { webhookDeliveries(endpointId: $id) { nodes {
+  id status nextAttemptAt event { id type data } attempts { at status milliseconds response } } } }`;
+
+describe('webhooks', () => {
+  let gateway: Gateway;
+  let ctx: RequestContext;
+  const receivers: Receiver[] = [];
+  const endpoints: string[] = [];
+
+  beforeAll(async () => {
+    gateway = await startGateway({ worker: true });
+    ctx = RequestContext.forKey(await gateway.app.get(AuthService).addKey('default', 'spec', generateApiKey()), 'spec', 'spec');
+  });
+  afterAll(() => gateway.stop());
+  afterEach(async () => {
+    for (const id of endpoints.splice(0)) await gateway.graphql('mutation ($id: ID!) { disableWebhookEndpoint(id: $id) { id } }', { id });
+    receivers.splice(0).forEach((receiver) => receiver.stop());
+  });
+
+  const sql = (query: string, parameters: unknown[] = []): Promise<any> => gateway.app.get(Database).platform.query(query, parameters);
+  const emit = (data: object = { id: 'ftjob_1' }, as = ctx) =>
+    gateway.app.get(Database).transaction(as, (tx) => gateway.app.get(EventService).emit(tx, 'fine_tuning.job.succeeded', data));
+  const deliveries = async (id: string): Promise<any[]> => (await gateway.graphql(DELIVERIES, { id }))['webhookDeliveries'].nodes;
+
+  async function receive(answer?: (response: ServerResponse, count: number) => void, eventTypes: string[] = []) {
+    const receiver = await Receiver.start(answer);
+    receivers.push(receiver);
+    const created = await gateway.graphql('mutation ($url: String!, $types: [String!]!) { createWebhookEndpoint(url: $url, eventTypes: $types) { secret endpoint { id } } }', { url: receiver.url, types: eventTypes });
+    const { secret, endpoint: { id } } = created['createWebhookEndpoint'];
+    endpoints.push(id);
+    /** The single delivery once it satisfies. */
+    const delivery = (expected: object) => vi.waitFor(async () => {
+      const [found] = await deliveries(id);
+      expect(found).toMatchObject(expected);
+      return found;
+    }, { timeout: 30_000, interval: 50 });
+    return { receiver, secret, id, delivery };
+  }
+
+  it('delivers an event, signed, once it is committed and only then', async () => {
+    const { receiver, secret, delivery } = await receive();
+    await expect(gateway.app.get(Database).transaction(ctx, async (tx) => {
+      await gateway.app.get(EventService).emit(tx, 'fine_tuning.job.succeeded', { id: 'rolled-back' });
+      throw new Error('undo');
+    })).rejects.toThrow('undo');
+    await emit({ id: 'ftjob_kept' });
+    const done = await delivery({ status: 'delivered', nextAttemptAt: null, attempts: [{ status: 200, response: 'ok' }] });
+    expect(receiver.received).toHaveLength(1);
+    const [message] = receiver.received;
+    expect(message!.verify(secret)).toEqual({ type: 'fine_tuning.job.succeeded', timestamp: expect.stringMatching(/^\d{4}-.*Z$/), data: { id: 'ftjob_kept' } });
+    expect(message!.headers['webhook-id']).toBe(done.event.id);
+    const other = await receive();
+    expect(() => message!.verify(other.secret)).toThrow('No matching signature');
+  });
+
+  it('shows the secret once, and keeps it encrypted', async () => {
+    const { id, secret } = await receive();
+    expect(secret).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/);
+    const [row] = await sql('SELECT * FROM webhook_endpoints WHERE id = $1', [id]);
+    expect(JSON.stringify(row)).not.toContain(secret.slice('whsec_'.length));
+    expect(row.encrypted_secret).toMatch(/^v1:/);
+  });
+
+  it('sends an endpoint only the types it wants, and refuses a type that there is not', async () => {
+    const aliases = await receive(undefined, ['model.alias.moved']);
+    const all = await receive();
+    await emit();
+    await all.receiver.has(1);
+    expect(await deliveries(aliases.id)).toEqual([]);
+    await expect(receive(undefined, ['constructor'])).rejects.toMatchObject({ code: 'bad_input', message: expect.stringContaining('model.alias.moved') });
+    const { webhookEventTypes } = await gateway.graphql('{ webhookEventTypes { name description } }');
+    expect(webhookEventTypes).toContainEqual({ name: 'model.alias.moved', description: expect.any(String) });
+  });
+
+  it('tries again after five seconds, under the same id with a fresh signature, then after five minutes', async () => {
+    const { receiver, secret, delivery } = await receive((response) => response.writeHead(500).end('down'));
+    await emit();
+    const failing = await delivery({ status: 'pending', attempts: [{ status: 500, response: 'down' }, { status: 500 }] });
+    const [first, second] = receiver.received;
+    expect(second!.headers['webhook-id']).toBe(first!.headers['webhook-id']);
+    expect(Number(second!.headers['webhook-timestamp'])).toBeGreaterThanOrEqual(Number(first!.headers['webhook-timestamp']) + 5);
+    expect(second!.verify(secret)).toEqual(first!.verify(secret));
+    const wait = Date.parse(failing.nextAttemptAt) - Date.parse(failing.attempts[1].at);
+    expect(wait).toBeGreaterThanOrEqual(300_000);
+    expect(wait).toBeLessThan(340_000);
+  });
+
+  it('defers by Retry-After', async () => {
+    const { delivery } = await receive((response) => response.writeHead(429, { 'retry-after': '3600' }).end());
+    await emit();
+    const deferred = await delivery({ status: 'pending', attempts: [{ status: 429 }] });
+    expect(Date.parse(deferred.nextAttemptAt) - Date.parse(deferred.attempts[0].at)).toBeGreaterThanOrEqual(3_600_000);
+  });
+
+  it('disables an endpoint that is gone, which then gets nothing until it is enabled', async () => {
+    const { id, receiver, delivery } = await receive((response, count) => response.writeHead(count === 1 ? 410 : 200).end());
+    await emit();
+    const { id: deliveryId } = await delivery({ status: 'failed', attempts: [{ status: 410 }] });
+    const { webhookEndpoints } = await gateway.graphql('{ webhookEndpoints { nodes { id disabledAt disabledReason } } }');
+    expect(webhookEndpoints.nodes.find((each: { id: string }) => each.id === id)).toMatchObject({ disabledAt: expect.any(String), disabledReason: expect.stringContaining('410') });
+    const watching = await receive();
+    await emit();
+    await watching.receiver.has(1);
+    expect(await deliveries(id)).toHaveLength(1);
+    const redeliver = () => gateway.graphql('mutation ($id: ID!) { redeliverWebhook(deliveryId: $id) { status } }', { id: deliveryId });
+    await expect(redeliver()).rejects.toMatchObject({ code: 'conflict' });
+    await gateway.graphql('mutation ($id: ID!) { enableWebhookEndpoint(id: $id) { disabledAt } }', { id });
+    expect(await redeliver()).toEqual({ redeliverWebhook: { status: 'pending' } });
+    await delivery({ status: 'delivered', attempts: [{ status: 410 }, { status: 200 }] });
+    expect(receiver.received[1]!.headers['webhook-id']).toBe(receiver.received[0]!.headers['webhook-id']);
+  });
+
+  it('disables an endpoint after five days of failing', async () => {
+    const { id, delivery } = await receive((response) => response.writeHead(302, { location: 'http://127.0.0.1/' }).end());
+    await sql("UPDATE webhook_endpoints SET failing_since = now() - interval '5 days' WHERE id = $1", [id]);
+    await emit();
+    await delivery({ attempts: [{ status: 302 }] });
+    await vi.waitFor(async () => {
+      const [row] = await sql('SELECT disabled_reason FROM webhook_endpoints WHERE id = $1', [id]);
+      expect(row.disabled_reason).toContain('5 days');
+    });
+  });
+
+  it('does not let an endpoint that hangs delay another', async () => {
+    const held: ServerResponse[] = [];
+    const hanging = await receive((response) => held.push(response));
+    const quick = await receive();
+    const events = 100;
+    for (let index = 0; index < events; index += 1) await emit({ index });
+    await quick.receiver.has(events);
+    expect(hanging.receiver.received.length).toBeGreaterThan(0);
+    expect(hanging.receiver.received.length).toBeLessThanOrEqual(16);
+    const [row] = await sql("SELECT count(*)::int AS pending FROM webhook_deliveries WHERE endpoint_id = $1 AND status = 'pending'", [hanging.id]);
+    expect(row.pending).toBe(events);
+  });
+
+  it('makes one attempt of a message that comes ten times at once', async () => {
+    const { id, receiver, delivery } = await receive();
+    await emit();
+    const { id: deliveryId, event } = await delivery({ status: 'delivered' });
+    const service = gateway.app.get(WebhookDeliveryService);
+    await service.fanOut(ctx, event.id);
+    expect(await deliveries(id)).toHaveLength(1);
+    await sql("UPDATE webhook_deliveries SET status = 'pending', next_attempt_at = now() WHERE id = $1", [deliveryId]);
+    await Promise.all(Array.from({ length: 10 }, () => service.deliver(ctx, deliveryId, new AbortController().signal)));
+    expect(receiver.received).toHaveLength(2);
+    await delivery({ status: 'delivered', attempts: [{ status: 200 }, { status: 200 }] });
+  });
+
+  it('ignores the record of an attempt that was taken over', async () => {
+    const { delivery } = await receive();
+    await emit();
+    const { id } = await delivery({ status: 'delivered' });
+    const lifecycle = gateway.app.get(WebhookDeliveryLifecycle);
+    const due = () => sql("UPDATE webhook_deliveries SET status = 'pending', next_attempt_at = now() WHERE id = $1", [id]);
+    await due();
+    const stopped = (await lifecycle.claim(ctx, id))!;
+    expect(await lifecycle.claim(ctx, id)).toBeNull();
+    await due();
+    const taker = (await lifecycle.claim(ctx, id))!;
+    const outcome = (status: number) => ({ attempt: { at: new Date().toISOString(), status, milliseconds: 1, response: '' }, retryAfterMs: null });
+    await lifecycle.record(ctx, taker, outcome(204));
+    await lifecycle.record(ctx, stopped, outcome(500));
+    await delivery({ status: 'delivered', nextAttemptAt: null, attempts: [{ status: 200 }, { status: 204 }] });
+  });
+
+  it('finds in Postgres what a wiped Redis forgot: an event not fanned out, a delivery whose time has come', async () => {
+    const { id, receiver, delivery } = await receive();
+    await sql("INSERT INTO events (id, project_id, type, data, created_at) VALUES ('evt_lost', $1, 'evaluation.failed', '{}', now() - interval '1 minute')", [ctx.projectId]);
+    await receiver.has(1);
+    await delivery({ status: 'delivered', event: { id: 'evt_lost' } });
+    await sql("UPDATE webhook_deliveries SET status = 'pending', next_attempt_at = now() - interval '1 minute' WHERE endpoint_id = $1", [id]);
+    await receiver.has(2);
+    await delivery({ status: 'delivered', attempts: [{ status: 200 }, { status: 200 }] });
+  });
+
+  it('keeps tenants apart: neither their endpoints nor their events are seen', async () => {
+    const { id, receiver, delivery } = await receive();
+    await emit();
+    const { id: deliveryId } = await delivery({ status: 'delivered' });
+    const as = (query: string, variables: object) => gateway.graphql(query, { ...variables }, gateway.otherKey);
+    const missing = { code: 'not_found' };
+    await expect(as(DELIVERIES, { id })).rejects.toMatchObject(missing);
+    await expect(as('mutation ($id: ID!) { disableWebhookEndpoint(id: $id) { id } }', { id })).rejects.toMatchObject(missing);
+    await expect(as('mutation ($id: ID!) { enableWebhookEndpoint(id: $id) { id } }', { id })).rejects.toMatchObject(missing);
+    await expect(as('mutation ($id: ID!) { redeliverWebhook(deliveryId: $id) { id } }', { id: deliveryId })).rejects.toMatchObject(missing);
+    expect(await as('{ webhookEndpoints { nodes { id } } }', {})).toEqual({ webhookEndpoints: { nodes: [] } });
+    const others = await Receiver.start();
+    receivers.push(others);
+    await as('mutation ($url: String!) { createWebhookEndpoint(url: $url) { secret } }', { url: others.url });
+    const otherProject = await gateway.app.get(AuthService).addKey('other', 'spec', generateApiKey());
+    await emit({ id: 'theirs' }, RequestContext.forKey(otherProject, 'spec', 'spec'));
+    await others.has(1);
+    expect(JSON.parse(others.received[0]!.body)).toMatchObject({ data: { id: 'theirs' } });
+    expect(receiver.received).toHaveLength(1);
+  });
+
+  it('refuses an event that is too large for a webhook, or outside a transaction', async () => {
+    await expect(emit({ text: 'x'.repeat(20_000) })).rejects.toThrow('at most 19000');
+    await expect(gateway.app.get(EventService).emit(ctx, 'evaluation.failed', {})).rejects.toThrow('needs a transaction');
+  });
+});
+
+describe('webhooks where private addresses are not allowed', () => {
+  let gateway: Gateway;
+  beforeAll(async () => { gateway = await startGateway({ worker: true, env: { TRIAD_ALLOW_PRIVATE_URLS: '0' } }); });
+  afterAll(() => gateway.stop());
+
+  it.each(['http://example.com/', 'https://169.254.169.254/latest', 'https://2130706433/', 'https://[::ffff:10.0.0.1]/', 'https://[64:ff9b::a9fe:a9fe]/'])('refuses the endpoint %s', async (url) => {
+    await expect(gateway.graphql('mutation ($url: String!) { createWebhookEndpoint(url: $url) { secret } }', { url })).rejects.toMatchObject({ code: 'bad_input', errors: [{ extensions: { param: 'url' } }] });
+  });
+
+  it('sends no byte to a name that resolves to a private address', async () => {
+    const receiver = await Receiver.start();
+    const { createWebhookEndpoint: { endpoint } } = await gateway.graphql('mutation { createWebhookEndpoint(url: "https://example.com/hook") { endpoint { id } } }');
+    const database = gateway.app.get(Database);
+    await database.platform.query('UPDATE webhook_endpoints SET url = $2 WHERE id = $1', [endpoint.id, receiver.url.replace('127.0.0.1', 'localhost')]);
+    const projectId = await gateway.app.get(AuthService).addKey('default', 'spec', generateApiKey());
+    await database.transaction(RequestContext.forKey(projectId, 'spec', 'spec'), (tx) => gateway.app.get(EventService).emit(tx, 'evaluation.succeeded', {}));
+    await vi.waitFor(async () => {
+      const { webhookDeliveries: { nodes } } = await gateway.graphql(DELIVERIES, { id: endpoint.id });
+      expect(nodes).toMatchObject([{ status: 'pending', attempts: [{ status: null, response: expect.stringContaining('not a public address') }] }]);
+    }, { timeout: 30_000 });
+    expect(receiver.received).toEqual([]);
+    receiver.stop();
+  });
+});
