@@ -298,4 +298,7 @@ def warm_trainer() -> Iterator[subprocess.Popen[bytes]]:
     trainer = start_trainer("run", "-", "--stop-on-stdin-eof", TRIAD_TRAINER_FLUSH_SECONDS="20")
     yield trainer
     trainer.kill()
-    trainer.communicate()
+    trainer.wait()
+    for pipe in (trainer.stdin, trainer.stdout, trainer.stderr):
+        assert pipe is not None
+        pipe.close()

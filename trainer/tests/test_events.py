@@ -104,8 +104,7 @@ def test_a_stop_request_makes_a_checkpoint_and_stops(make_spec, gateway):
     (finished,) = of_type(events, "finished")
     assert finished["outcome"] == "stopped"
     assert finished["step"] < 500
-    assert [event["step"] for event in of_type(events, "checkpoint")] == (
-        [finished["step"]] if finished["step"] else []
-    )
+    stopped_at = [finished["step"]] if finished["step"] else []
+    assert [event["step"] for event in of_type(events, "checkpoint")] == stopped_at
     assert not of_type(events, "artefact")
     assert events == [gateway.stored[seq] for seq in sorted(gateway.stored)]

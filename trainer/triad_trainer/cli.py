@@ -106,7 +106,8 @@ def _leave_at_once(why: str) -> None:
 
 
 def _watch_stdin(events: EventLog, parent_gone: threading.Event) -> None:
-    while sys.stdin.buffer.read(1):
+    # Not through sys.stdin: a thread that waits inside its buffer aborts the interpreter at exit.
+    while os.read(0, 4096):
         pass
     parent_gone.set()
     events.stop_requested.set()
