@@ -8,10 +8,14 @@ import { HttpErrorFilter } from './common/http-error.filter.js';
 import { ConfigModule } from './config/config.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import { DeploymentModule } from './deployments/deployment.module.js';
+import { DatasetModule } from './datasets/dataset.module.js';
+import { EvaluationModule } from './evaluations/evaluation.module.js';
+import { FineTuneJobModule } from './fine-tune-jobs/fine-tune-job.module.js';
 import { HealthController } from './health.controller.js';
 import { ModelModule } from './models/model.module.js';
 import { PromptModule } from './prompts/prompt.module.js';
 import { QueueModule } from './queue/queue.module.js';
+import { RewardModelModule } from './reward-models/reward-model.module.js';
 import { WebhookModule } from './webhooks/webhook.module.js';
 
 /** The same modules in both processes: main.ts serves them, worker.ts starts their job handlers. */
@@ -36,7 +40,11 @@ import { WebhookModule } from './webhooks/webhook.module.js';
     }),
     PromptModule,
     ModelModule,
+    DatasetModule,
+    FineTuneJobModule,
     DeploymentModule,
+    RewardModelModule,
+    EvaluationModule,
     WebhookModule,
   ],
   controllers: [HealthController],

@@ -27,7 +27,7 @@ export async function readBaseModel(root: string, source: string): Promise<{ dir
     : !paths.some((path) => /^(tokenizer\.json|tokenizer\.model|vocab\.(json|txt))$/.test(path)) ? 'tokenizer.json or tokenizer.model'
     : !paths.some((path) => /^[^/]+\.safetensors$/.test(path)) ? 'a .safetensors file'
     : null;
-  if (missing) throw new DomainError('bad_data', `The base model directory ${JSON.stringify(source)} has no ${missing}.`, 'source');
+  if (missing) throw new DomainError('bad_data', `The base model directory ${JSON.stringify(source)} lacks ${missing}.`, 'source');
   await checkConfig(join(directory, 'config.json'));
   return { directory, manifest };
 }

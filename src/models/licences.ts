@@ -1,24 +1,27 @@
 import { DomainError } from '../common/errors.js';
 import catalogue from './licences.json' with { type: 'json' };
 
-/** What a licence says about a use: `non_commercial` allows it for research only. */
-export type Permission = 'allowed' | 'non_commercial' | 'refused';
+/**
+ * What a licence says about a use. `derivative`: what comes of it stays under the licence; `same_family_only`: for models
+ * of the same family; `unknown`: the text does not settle it.
+ */
+export type Permission = 'allowed' | 'derivative' | 'research_only' | 'same_family_only' | 'refused' | 'unknown';
 
-/** One entry of the catalogue: facts with the place and the day they were read; not legal advice. */
+/** One entry of the catalogue: facts with the place and the month they were read; not legal advice. */
 export interface Licence {
   id: string;
   name: string;
   /** Model families known to carry it. */
   families: string[];
   fineTuning: Permission;
-  commercialUse: 'allowed' | 'refused';
+  commercialUse: Permission;
   /** Training other models on outputs. */
-  outputs: Permission | 'same_family';
+  outputs: Permission;
   duties: string[];
   /** Monthly active users above which another agreement is needed. */
   userCap: number | null;
   source: string;
-  /** Date (ISO) the source was read. */
+  /** Month (ISO) the facts were taken from the source. */
   read: string;
 }
 

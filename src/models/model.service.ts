@@ -7,6 +7,7 @@ import type { RequestContext } from '../common/request-context.js';
 import { CONFIG, type Config } from '../config/config.js';
 import type { Manifest } from '../contracts/contracts.generated.js';
 import { Database } from '../database/database.js';
+import { EventService } from '../webhooks/event.service.js';
 import { ArtefactStore } from './artefact-store.js';
 import { readBaseModel } from './base-model.js';
 import { licenceOf } from './licences.js';
@@ -49,6 +50,7 @@ export class ModelService {
     private readonly models: ModelRepository,
     private readonly artefacts: ArtefactStore,
     private readonly lineage: LineageService,
+    private readonly events: EventService,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
@@ -125,13 +127,17 @@ export class ModelService {
     return version;
   }
 
-  /** Moves an alias. @throws DomainError bad_input, not_found. */
+  /** Moves an alias and tells of it (`model.alias.moved`), unless it is there already. @throws DomainError bad_input, not_found. */
   async setAlias(ctx: RequestContext, name: string, alias: string, version: number): Promise<ModelVersionEntity> {
     checkLabel(alias, 'alias');
     if (alias === 'latest') throw new DomainError('bad_input', "The alias 'latest' moves by itself and cannot be set.", 'alias');
     return this.database.transaction(ctx, async (tx) => {
       const found = await this.resolve(tx, `models:/${name}/${version}`);
+      await this.models.lock(tx, { name, description: null });
+      const before = await this.models.findAlias(tx, found.modelId, alias);
+      if (before?.version === version) return found;
       await this.models.setAlias(tx, { modelId: found.modelId, alias, version, movedBy: ctx.principal });
+      await this.events.emit(tx, 'model.alias.moved', { model: name, alias, version, previousVersion: before?.version ?? null, modelVersionId: found.id });
       return found;
     });
   }

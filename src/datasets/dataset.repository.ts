@@ -1,0 +1,95 @@
+import { Injectable } from '@nestjs/common';
+import { LessThan } from 'typeorm';
+import { newId } from '../common/ids.js';
+import type { RequestContext } from '../common/request-context.js';
+import { Database } from '../database/database.js';
+import { DatasetEntity, type DatasetFormat, DatasetVersionEntity } from './dataset.entity.js';
+
+export type NewVersionRow = Omit<DatasetVersionEntity, 'id' | 'projectId' | 'datasetId' | 'name' | 'version' | 'createdAt'>;
+
+/** A prompt that two versions of a project share; rows count from 1. */
+export interface SharedPrompt {
+  other: string;
+  otherRow: number;
+  row: number;
+}
+
+const ADD_PROMPTS = `
+  INSERT INTO dataset_prompts (version_id, project_id, key, row)
+  SELECT $1, $2, given.key, given.row FROM unnest($3::bytea[], $4::int[]) AS given (key, row)
+  ON CONFLICT DO NOTHING`;
+
+const SHARED_PROMPTS = `
+  SELECT other.name || '/' || other.version AS other, theirs.row + 1 AS "otherRow", mine.row + 1 AS row
+  FROM dataset_prompts mine
+  JOIN dataset_prompts theirs ON theirs.project_id = mine.project_id AND theirs.key = mine.key
+  JOIN dataset_versions other ON other.id = theirs.version_id AND other.project_id = mine.project_id
+  WHERE mine.version_id = $1 AND mine.project_id = $2 AND other.sealed <> $3
+  ORDER BY mine.row LIMIT 5`;
+
+@Injectable()
+export class DatasetRepository {
+  constructor(private readonly database: Database) {}
+
+  /** Makes the versions of a project one after the other, so that each sees the prompts of those before. */
+  async lockProject(ctx: RequestContext): Promise<void> {
+    await this.database.manager(ctx).query(`SELECT pg_advisory_xact_lock(hashtextextended('datasets:' || $1, 0))`, [ctx.projectId]);
+  }
+
+  findByName(ctx: RequestContext, name: string): Promise<DatasetEntity | null> {
+    return this.database.manager(ctx).findOneBy(DatasetEntity, { projectId: ctx.projectId, name });
+  }
+
+  /** The caller holds the project's lock. */
+  async findOrAdd(ctx: RequestContext, name: string, format: DatasetFormat): Promise<DatasetEntity> {
+    const found = await this.findByName(ctx, name);
+    return found ?? this.database.manager(ctx).save(DatasetEntity, { id: newId('ds'), projectId: ctx.projectId, name, format, latestVersion: 0 });
+  }
+
+  /** A version with the same content and settings. */
+  findSame(ctx: RequestContext, datasetId: string, { sha256, licence, holdout, sealed }: Pick<DatasetVersionEntity, 'sha256' | 'licence' | 'holdout' | 'sealed'>): Promise<DatasetVersionEntity | null> {
+    return this.database.manager(ctx).findOneBy(DatasetVersionEntity, { projectId: ctx.projectId, datasetId, sha256, licence, holdout, sealed });
+  }
+
+  /** The caller holds the project's lock. */
+  async addVersion(ctx: RequestContext, dataset: DatasetEntity, version: NewVersionRow): Promise<DatasetVersionEntity> {
+    const manager = this.database.manager(ctx);
+    const number = dataset.latestVersion + 1;
+    await manager.update(DatasetEntity, { projectId: ctx.projectId, id: dataset.id }, { latestVersion: number });
+    return manager.save(DatasetVersionEntity, {
+      ...version, id: newId('dsv'), projectId: ctx.projectId, datasetId: dataset.id, name: dataset.name, version: number,
+    });
+  }
+
+  /** Keeps the first row of each prompt of a version. */
+  async addPrompts(ctx: RequestContext, versionId: string, prompts: { key: Buffer; row: number }[]): Promise<void> {
+    await this.database.manager(ctx).query(ADD_PROMPTS, [versionId, ctx.projectId, prompts.map(({ key }) => key), prompts.map(({ row }) => row)]);
+  }
+
+  /** The first prompts that a version shares with versions of the other kind: sealed with open, open with sealed. */
+  sharedPrompts(ctx: RequestContext, version: DatasetVersionEntity): Promise<SharedPrompt[]> {
+    return this.database.manager(ctx).query<SharedPrompt[]>(SHARED_PROMPTS, [version.id, ctx.projectId, version.sealed]);
+  }
+
+  findVersion(ctx: RequestContext, datasetId: string, version: number): Promise<DatasetVersionEntity | null> {
+    return this.database.manager(ctx).findOneBy(DatasetVersionEntity, { projectId: ctx.projectId, datasetId, version });
+  }
+
+  findVersionById(ctx: RequestContext, id: string): Promise<DatasetVersionEntity | null> {
+    return this.database.manager(ctx).findOneBy(DatasetVersionEntity, { projectId: ctx.projectId, id });
+  }
+
+  listVersions(ctx: RequestContext, datasetId: string, first: number, before: number | null): Promise<DatasetVersionEntity[]> {
+    return this.database.manager(ctx).find(DatasetVersionEntity, {
+      where: { projectId: ctx.projectId, datasetId, ...(before === null ? {} : { version: LessThan(before) }) },
+      order: { version: 'DESC' }, take: first + 1,
+    });
+  }
+
+  list(ctx: RequestContext, first: number, beforeId: string | null): Promise<DatasetEntity[]> {
+    return this.database.manager(ctx).find(DatasetEntity, {
+      where: { projectId: ctx.projectId, ...(beforeId === null ? {} : { id: LessThan(beforeId) }) },
+      order: { id: 'DESC' }, take: first + 1,
+    });
+  }
+}

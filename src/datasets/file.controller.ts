@@ -1,0 +1,79 @@
+import type { Multipart } from '@fastify/multipart';
+import { Controller, Delete, Get, HttpCode, Inject, Param, Post, Query, Req, StreamableFile } from '@nestjs/common';
+import type { FastifyRequest } from 'fastify';
+import { Ctx } from '../auth/request-context.guard.js';
+import { DomainError } from '../common/errors.js';
+import type { RequestContext } from '../common/request-context.js';
+import { CONFIG, type Config } from '../config/config.js';
+import { fileObject, ListFilesQuery } from './dataset.types.js';
+import { FileService, type ReceivedFile } from './file.service.js';
+
+/** OpenAI's files API. */
+@Controller('v1/files')
+export class FileController {
+  constructor(
+    private readonly files: FileService,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  @Post()
+  @HttpCode(200)
+  async create(@Ctx() ctx: RequestContext, @Req() request: FastifyRequest) {
+    const { file, purpose } = await this.readForm(request);
+    return fileObject(await this.files.add(ctx, file, purpose));
+  }
+
+  @Get()
+  async list(@Ctx() ctx: RequestContext, @Query() { after, purpose, limit, order }: ListFilesQuery) {
+    const { files, hasMore } = await this.files.list(ctx, { after: after ?? null, purpose: purpose ?? null, limit, order });
+    return { object: 'list', data: files.map(fileObject), first_id: files[0]?.id ?? null, last_id: files.at(-1)?.id ?? null, has_more: hasMore };
+  }
+
+  @Get(':id')
+  async find(@Ctx() ctx: RequestContext, @Param('id') id: string) {
+    return fileObject(await this.files.find(ctx, id));
+  }
+
+  @Get(':id/content')
+  async content(@Ctx() ctx: RequestContext, @Param('id') id: string) {
+    return new StreamableFile(await this.files.content(ctx, id), { type: 'application/jsonl' });
+  }
+
+  @Delete(':id')
+  async remove(@Ctx() ctx: RequestContext, @Param('id') id: string) {
+    await this.files.remove(ctx, id);
+    return { id, object: 'file', deleted: true };
+  }
+
+  /** Reads the whole form, even after an error in it: a client that is still sending would not see an answer. */
+  private async readForm(request: FastifyRequest): Promise<{ file: ReceivedFile; purpose: string | null }> {
+    if (!request.isMultipart()) throw new DomainError('bad_input', 'Send the file as multipart/form-data with the fields file and purpose.', 'file');
+    let purpose: string | null = null;
+    let file: Promise<ReceivedFile> | null = null;
+    try {
+      for await (const part of request.parts()) {
+        if (part.type === 'field' && part.fieldname === 'purpose') purpose = String(part.value);
+        if (part.type !== 'file') continue;
+        if (part.fieldname === 'file') file = this.receive(part);
+        await file?.catch(() => undefined);
+        part.file.resume();
+      }
+    } catch (error) {
+      // The form broke off or was too large; the file's own error says more, where it has one.
+      if (file) await this.files.discard(await file);
+      throw error;
+    }
+    if (!file) throw new DomainError('bad_input', 'The form has no field "file".', 'file');
+    return { file: await file, purpose };
+  }
+
+  private async receive(part: Extract<Multipart, { type: 'file' }>): Promise<ReceivedFile> {
+    const file = await this.files.receive(cleanName(part.filename), part.file);
+    if (!part.file.truncated) return file;
+    await this.files.discard(file);
+    throw new DomainError('too_large', `The file is larger than ${this.config.TRIAD_UPLOAD_MAX_BYTES} bytes (TRIAD_UPLOAD_MAX_BYTES). Upload it in parts, as several data sets.`, 'file');
+  }
+}
+
+/** A name to show: without control characters, of bounded length. */
+const cleanName = (name: string | undefined): string => (name ?? '').replace(/\p{Cc}/gu, '').slice(0, 255) || 'upload.jsonl';

@@ -1,0 +1,146 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { DomainError, notFound } from '../common/errors.js';
+import { newId } from '../common/ids.js';
+import type { RequestContext } from '../common/request-context.js';
+import { CONFIG, type Config } from '../config/config.js';
+import { Database } from '../database/database.js';
+import type { FileEntity } from './dataset.entity.js';
+import { FileRepository, type FileQuery } from './file.repository.js';
+import { badLine, DataProblem, parseLine, splitLines } from './lines.js';
+
+export const FILE_PURPOSES = ['fine-tune', 'evals', 'user_data'];
+
+/** An uploaded file that is on disk and checked, and not yet known to anyone. */
+export interface ReceivedFile {
+  id: string;
+  filename: string;
+  path: string;
+  bytes: number;
+  rows: number;
+  sha256: string;
+}
+
+@Injectable()
+export class FileService {
+  constructor(
+    private readonly database: Database,
+    private readonly files: FileRepository,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  /**
+   * Streams a JSONL file to disk, checking each line on the way; memory does not grow with its size.
+   * @throws DomainError bad_data naming file and line; nothing is kept then.
+   */
+  async receive(filename: string, content: Readable): Promise<ReceivedFile> {
+    const id = newId('file');
+    const path = join('files', `${id}.jsonl`);
+    const target = join(this.config.TRIAD_HOME, path);
+    const partial = `${target}.partial`;
+    await mkdir(dirname(target), { recursive: true });
+    const output = await open(partial, 'wx');
+    const hash = createHash('sha256');
+    let bytes = 0;
+    // The stream is not destroyed by a bad line: the rest of the request has to be read for the client to see the answer.
+    const chunks: AsyncIterable<Buffer> = content.iterator({ destroyOnReturn: false });
+    async function* written() {
+      for await (const chunk of chunks) {
+        hash.update(chunk);
+        bytes += chunk.length;
+        await output.writeFile(chunk);
+        yield chunk;
+      }
+    }
+    try {
+      const rows = await checkLines(splitLines(written(), filename), filename);
+      await output.sync();
+      await rename(partial, target);
+      return { id, filename, path, bytes, rows, sha256: hash.digest('hex') };
+    } finally {
+      await output.close();
+      await rm(partial, { force: true });
+    }
+  }
+
+  /** Makes a received file known. */
+  async add(ctx: RequestContext, received: ReceivedFile, purpose: string | null): Promise<FileEntity> {
+    try {
+      if (purpose === null || !FILE_PURPOSES.includes(purpose)) {
+        throw new DomainError('bad_input', `${purpose === null ? 'The form has no purpose' : `The purpose ${JSON.stringify(purpose)} is not known`}; send one of ${FILE_PURPOSES.join(', ')}.`, 'purpose');
+      }
+      return await this.files.add(ctx, { ...received, purpose });
+    } catch (error) {
+      await this.discard(received);
+      throw error;
+    }
+  }
+
+  /** Removes a received file that is not to be added. */
+  async discard(received: ReceivedFile): Promise<void> {
+    await rm(join(this.config.TRIAD_HOME, received.path), { force: true });
+  }
+
+  /** @throws DomainError not_found. */
+  async find(ctx: RequestContext, id: string): Promise<FileEntity> {
+    const file = await this.files.find(ctx, id);
+    if (!file) throw notFound('file', id);
+    return file;
+  }
+
+  /** Keeps a file from being deleted until the caller's transaction ends. @throws DomainError not_found. */
+  async hold(tx: RequestContext, id: string): Promise<void> {
+    if (!(await this.files.lock(tx, id, 'share'))) throw notFound('file', id);
+  }
+
+  async list(ctx: RequestContext, query: FileQuery): Promise<{ files: FileEntity[]; hasMore: boolean }> {
+    const found = await this.files.list(ctx, query);
+    return { files: found.slice(0, query.limit), hasMore: found.length > query.limit };
+  }
+
+  /** The bytes as uploaded. @throws DomainError not_found; sealed when a sealed data set was made of them. */
+  async content(ctx: RequestContext, id: string): Promise<Readable> {
+    const file = await this.find(ctx, id);
+    const version = await this.files.versionOf(ctx, id);
+    if (version?.sealed) {
+      throw new DomainError('sealed', `The file is the source of ${version.name}/${version.version}, which is sealed: its rows are not given out.`, 'file_id');
+    }
+    return createReadStream(this.absolute(file));
+  }
+
+  /** @throws DomainError not_found; conflict while a data set version was made from the file. */
+  async remove(ctx: RequestContext, id: string): Promise<void> {
+    const file = await this.database.transaction(ctx, async (tx) => {
+      const found = await this.files.lock(tx, id, 'update');
+      if (!found) throw notFound('file', id);
+      const version = await this.files.versionOf(tx, id);
+      if (version) throw new DomainError('conflict', `The data set version ${version.name}/${version.version} was made from this file, so it is kept.`, 'file_id');
+      await this.files.remove(tx, id);
+      return found;
+    });
+    await rm(this.absolute(file), { force: true });
+  }
+
+  absolute(file: FileEntity): string {
+    return join(this.config.TRIAD_HOME, file.path);
+  }
+}
+
+/** @returns the number of lines. @throws DomainError bad_data for the first that is wrong, or when there is none. */
+async function checkLines(lines: AsyncIterable<{ number: number; bytes: Buffer }>, filename: string): Promise<number> {
+  let rows = 0;
+  for await (const { number, bytes } of lines) {
+    try {
+      parseLine(bytes, number);
+    } catch (error) {
+      throw error instanceof DataProblem ? badLine(filename, number, error.message) : error;
+    }
+    rows = number;
+  }
+  if (rows === 0) throw new DomainError('bad_data', `${filename} is empty. Upload JSONL: one JSON object per line.`, 'file');
+  return rows;
+}

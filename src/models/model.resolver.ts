@@ -1,0 +1,63 @@
+import { Args, Int, Mutation, Parent, Query, ResolveField, Resolver } from '@nestjs/graphql';
+import { Ctx } from '../auth/request-context.guard.js';
+import { PageArgs } from '../common/pagination.js';
+import type { RequestContext } from '../common/request-context.js';
+import type { ModelVersionEntity } from './model.entity.js';
+import { ModelService } from './model.service.js';
+import { Artefact, Model, ModelConnection, ModelVersion, ModelVersionConnection, RegisterBaseModelInput } from './model.types.js';
+
+@Resolver(() => ModelVersion)
+export class ModelVersionResolver {
+  constructor(private readonly models: ModelService) {}
+
+  @Query(() => ModelVersion, { description: 'One version of a model. Errors: bad_reference, not_found.' })
+  modelVersion(@Ctx() ctx: RequestContext, @Args('ref', { description: '`models:/name/2`, `models:/name@champion` or `models:/name` (newest).' }) ref: string) {
+    return this.models.resolve(ctx, ref);
+  }
+
+  @Mutation(() => ModelVersion, { description: 'Registers whole weights; the same files under the same name answer the version there is. Errors: bad_input, bad_data, licence_refused.' })
+  registerBaseModel(@Ctx() ctx: RequestContext, @Args('input') input: RegisterBaseModelInput) {
+    return this.models.registerBaseModel(ctx, input);
+  }
+
+  @Mutation(() => ModelVersion, { description: 'Moves an alias to a version and emits model.alias.moved. Errors: bad_input, not_found.' })
+  setModelAlias(
+    @Ctx() ctx: RequestContext,
+    @Args('model') model: string,
+    @Args('alias') alias: string,
+    @Args('version', { type: () => Int }) version: number,
+  ) {
+    return this.models.setAlias(ctx, model, alias, version);
+  }
+
+  @ResolveField(() => [String], { description: 'Aliases on this version, `latest` included.' })
+  aliases(@Ctx() ctx: RequestContext, @Parent() version: ModelVersionEntity) {
+    return this.models.aliasesOf(ctx, version);
+  }
+
+  @ResolveField(() => Artefact)
+  async artefact(@Ctx() ctx: RequestContext, @Parent() version: ModelVersionEntity) {
+    const { id, sha256, bytes, manifest } = await this.models.artefactOf(ctx, version);
+    return { id, sha256, bytes, files: manifest.files };
+  }
+}
+
+@Resolver(() => Model)
+export class ModelResolver {
+  constructor(private readonly service: ModelService) {}
+
+  @Query(() => Model, { description: 'A model by name. Errors: not_found.' })
+  model(@Ctx() ctx: RequestContext, @Args('name') name: string) {
+    return this.service.find(ctx, name);
+  }
+
+  @Query(() => ModelConnection, { description: 'Models, newest first.' })
+  models(@Ctx() ctx: RequestContext, @Args() page: PageArgs) {
+    return this.service.list(ctx, page);
+  }
+
+  @ResolveField(() => ModelVersionConnection, { description: 'Versions, newest first.' })
+  versions(@Ctx() ctx: RequestContext, @Parent() model: Model, @Args() page: PageArgs) {
+    return this.service.listVersions(ctx, model.id, page);
+  }
+}
