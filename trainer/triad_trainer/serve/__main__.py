@@ -10,18 +10,15 @@ import socket
 import sys
 import threading
 
-# Threads that spin between parallel regions take 5 to 10 times their share beside a training run.
-# OpenMP reads this once, when torch is loaded.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+from triad_trainer.environment import prepare_environment, usable_cores
 
-import uvicorn
+prepare_environment()
 
-from .app import create_app
-from .catalog import Kind
-from .worker import Worker
+import uvicorn  # noqa: E402
+
+from .app import create_app  # noqa: E402
+from .catalog import Kind  # noqa: E402
+from .worker import Worker  # noqa: E402
 
 GRACE_SECONDS = 3
 END_SECONDS = 5
@@ -42,7 +39,7 @@ class Server(uvicorn.Server):
         deadline.daemon = True
         deadline.start()
 
-    def handle_exit(self, sig: int, frame: object) -> None:
+    def handle_exit(self, _signal: int, _frame: object) -> None:
         self.end()
 
 
@@ -52,7 +49,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one; it is printed when ready")
     parser.add_argument("--model", type=_named, action="append", default=[], metavar="NAME=DIR", help="base model")
     parser.add_argument("--reward", type=_named, action="append", default=[], metavar="NAME=DIR", help="reward model")
-    parser.add_argument("--threads", type=_positive, default=max(1, (os.cpu_count() or 2) - 1))
+    parser.add_argument("--threads", type=_positive, default=max(1, usable_cores() - 1))
     parser.add_argument("--parent-pipe", action="store_true", help="end when stdin is closed")
     return parser.parse_args()
 
@@ -83,9 +80,7 @@ def main() -> int:
     kinds += [(*pair, "reward") for pair in arguments.reward]
     listener = socket.create_server((arguments.host, arguments.port), backlog=512)
     app = create_app(Worker(arguments.threads), kinds)
-    server = Server(
-        uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_SECONDS)
-    )
+    server = Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_SECONDS))
     if arguments.parent_pipe:
         threading.Thread(target=_watch_parent, args=[server], daemon=True).start()
     server.run(sockets=[listener])

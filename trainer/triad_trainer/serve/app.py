@@ -41,11 +41,11 @@ class Routes:
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
 
-    async def health(self, request: Request) -> Response:
+    async def health(self, _request: Request) -> Response:
         alive = self.catalog.worker.is_alive()
         return JSONResponse({"status": "ok" if alive else "stopping"}, 200 if alive else 503)
 
-    async def models(self, request: Request) -> Response:
+    async def models(self, _request: Request) -> Response:
         entries = [_card(e) for e in self.catalog.entries.values() if not e.removing]
         return JSONResponse({"object": "list", "data": entries})
 
@@ -90,10 +90,12 @@ class Routes:
         finally:
             for item in items:
                 item.cancelled = True
+        scores: list[float] = []
         for answer in answers:
             if isinstance(answer, ServeError):
                 raise answer
-        return [float(x) for x in answers]
+            scores.append(answer)
+        return scores
 
     async def load_adapter(self, request: Request) -> Response:
         body = parse(LoadAdapter, await request.body())
@@ -122,7 +124,7 @@ def create_app(worker: Worker, models: list[tuple[str, str, Kind]]) -> Starlette
     routes = Routes(catalog)
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         worker.start()
         try:
             for model in models:
@@ -196,7 +198,7 @@ def _sigmoid(x: float) -> float:
     return 1 / (1 + exp(-x)) if x >= 0 else exp(x) / (1 + exp(x))
 
 
-async def _answer_error(request: Request, error: Exception) -> Response:
+async def _answer_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, ServeError)
     return JSONResponse(error.body(), error.status, {"retry-after": "1"} if error.status == 503 else None)
 
@@ -207,5 +209,5 @@ async def _answer_http_error(request: Request, error: Exception) -> Response:
     return JSONResponse(refusal.body(), error.status_code, error.headers)
 
 
-async def _answer_crash(request: Request, error: Exception) -> Response:
+async def _answer_crash(_request: Request, error: Exception) -> Response:
     return JSONResponse(ServeError(500, f"Unexpected {type(error).__name__}: {error}").body(), 500)

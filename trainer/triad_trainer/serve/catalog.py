@@ -36,12 +36,14 @@ class Entry:
     adapter: str | None = None
     created: int = field(default_factory=lambda: int(time.time()))
     uses: int = 0
+    used: float = field(default_factory=time.monotonic)
     removing: bool = False
     idle: asyncio.Event = field(default_factory=asyncio.Event)
 
     def acquire(self) -> None:
         """Guard against unloading until `release`."""
         self.uses += 1
+        self.used = time.monotonic()
         self.idle.clear()
         if self.parent:
             self.parent.acquire()
@@ -69,7 +71,7 @@ class Catalog:
         if entry is None or entry.removing:
             raise ServeError(404, f"The model `{name}` does not exist.", code="model_not_found", param="model")
         if entry.kind != kind:
-            does = "scores conversations: use /classify" if entry.kind == "reward" else "generates text, it does not score"
+            does = "scores text: use /classify" if entry.kind == "reward" else "generates text, it does not score"
             raise ServeError(400, f"The model `{name}` {does}.", code="wrong_kind", param="model")
         return entry
 
@@ -79,8 +81,8 @@ class Catalog:
         async with self._loading:
             if self._is_loaded(name, path, kind, None):
                 return
-            if kind == "reward" and sum(e.kind == "reward" for e in self.entries.values()) >= MAX_REWARD_MODELS:
-                raise ServeError(400, f"{MAX_REWARD_MODELS} reward models are loaded; unload one first", code="too_many")
+            if kind == "reward":
+                await self._make_room([e for e in self.entries.values() if e.kind == "reward"], MAX_REWARD_MODELS)
 
             def load() -> Engine | Scorer:
                 # Imported here, since an idle server should start fast and stay small.
@@ -102,8 +104,7 @@ class Catalog:
             parent = self._base(base)
             if self._is_loaded(name, path, "generate", parent):
                 return
-            if sum(e.adapter is not None for e in self.entries.values()) >= MAX_ADAPTERS:
-                raise ServeError(400, f"{MAX_ADAPTERS} adapters are loaded; unload one first", code="too_many")
+            await self._make_room([e for e in self.entries.values() if e.adapter is not None], MAX_ADAPTERS)
             engine: Engine = parent.model  # type: ignore[assignment]
             adapter = await asyncio.wrap_future(self.worker.call(lambda: engine.adapters.load(directory)))
             self.entries[name] = Entry(name, _real(path), engine, "generate", parent, adapter)
@@ -122,6 +123,16 @@ class Catalog:
         await asyncio.wrap_future(self.worker.call(lambda: self._drop(entry)))
         for each in leaving:
             del self.entries[each.name]
+
+    async def _make_room(self, alike: list[Entry], limit: int) -> None:
+        """Unload the one that was used longest ago when `limit` are loaded already."""
+        if len(alike) < limit:
+            return
+        idle = [e for e in alike if not (e.uses or e.removing)]
+        if not idle:
+            raise ServeError(503, f"{limit} are loaded and all in use; try again later", code="too_many_models")
+        oldest = min(idle, key=lambda e: e.used)
+        await self.unload(oldest.name, adapter=oldest.adapter is not None)
 
     def _drop(self, entry: Entry) -> None:
         if entry.adapter is None:

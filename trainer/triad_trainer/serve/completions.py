@@ -97,7 +97,7 @@ class Completion:
             for i in range(request.n)
         ]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         self._entry.acquire()
         gone = asyncio.create_task(_disconnected(receive))
         answer = asyncio.create_task(self._answer(send))

@@ -79,7 +79,7 @@ class BatchCache:
         self._index = (torch.arange(positions.shape[0], device=self._device)[:, None], positions)
 
     def update(
-        self, keys: Tensor, values: Tensor, layer_idx: int, *args: object, **kwargs: object
+        self, keys: Tensor, values: Tensor, layer_idx: int, *_args: object, **_kwargs: object
     ) -> tuple[Tensor, Tensor]:
         """Store new keys and values (rows, heads, tokens, head size); return all of those rows'."""
         stored = []

@@ -55,7 +55,7 @@ class LoraAdapters:
 
     def _inject(self, config: LoraConfig, name: str, path: Path) -> None:
         if self._peft is None:
-            self._peft = PeftModel(self._model, config, name, autocast_adapter_dtype=False)  # type: ignore[arg-type]
+            self._peft = PeftModel(self._model, config, name, autocast_adapter_dtype=False)
         else:
             self._peft.add_adapter(name, config, autocast_adapter_dtype=False)
         device = str(next(self._model.parameters()).device)
@@ -95,8 +95,9 @@ def _forward(layer: Any, groups: list[tuple[str, Tensor | None]], x: Tensor) -> 
             continue
         part = x if rows is None else x[rows]
         low = nn.functional.linear(part, layer.lora_A[name].weight)
-        delta = nn.functional.linear(low, layer.lora_B[name].weight) * layer.scaling[name]
-        y = y + delta if rows is None else y.index_add(0, rows, delta)
+        delta = nn.functional.linear(low, layer.lora_B[name].weight)
+        scaling = layer.scaling[name]
+        y = y.add_(delta, alpha=scaling) if rows is None else y.index_add_(0, rows, delta, alpha=scaling)
     return y
 
 
@@ -112,4 +113,4 @@ def read_config(path: Path) -> LoraConfig:
         raise ServeError(400, f"{path} uses {', '.join(odd)}, which is not supported for serving", code="bad_adapter")
     config = LoraConfig.from_pretrained(str(path))
     config.inference_mode = True
-    return config  # type: ignore[no-any-return]
+    return config

@@ -15,6 +15,7 @@ from transformers import (
 )
 
 from .errors import ServeError
+from .onednn import pack_linear_layers
 
 
 def device_and_dtype() -> tuple[torch.device, torch.dtype]:
@@ -57,7 +58,9 @@ def _load(auto: Any, path: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBa
     if odd:
         raise ServeError(
             400,
-            f"{path}: the weights do not belong to config.json ({len(odd)} tensors missing or left over, e.g. {odd[0]})",
+            f"{path}: the weights do not fit config.json ({len(odd)} tensors missing or left over, e.g. {odd[0]})",
             code="bad_model",
         )
-    return model.to(device).eval(), tokenizer
+    model = model.to(device).eval()
+    pack_linear_layers(model)
+    return model, tokenizer

@@ -6,11 +6,12 @@ import random
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 # Below this temperature sampling and argmax agree up to ties; dividing by less would overflow.
 GREEDY_BELOW = 1e-5
 NUCLEUS_CANDIDATES = 1024
+BLOCK = 256
 
 
 @dataclass(frozen=True)
@@ -30,35 +31,48 @@ def choose(logits: Tensor, options: list[Sampling], generators: list[random.Rand
     A sampled row uses exactly one uniform number of its own generator, by inversion of its cumulative distribution,
     so what it draws does not depend on the other rows.
     """
-    tokens: list[int] = logits.argmax(-1).tolist()
+    greedy = [i for i, o in enumerate(options) if o.temperature < GREEDY_BELOW]
     plain = [i for i, o in enumerate(options) if o.temperature >= GREEDY_BELOW and o.top_p >= 1]
     nucleus = [i for i, o in enumerate(options) if o.temperature >= GREEDY_BELOW and o.top_p < 1]
-    for rows in (plain, nucleus):
+    tokens: dict[int, int] = {}
+    for rows in (greedy, plain, nucleus):
         if not rows:
             continue
-        temperature = torch.tensor([options[i].temperature for i in rows], device=logits.device)
-        uniform = torch.tensor([generators[i].random() for i in rows], dtype=torch.float64, device=logits.device)
-        probabilities = torch.softmax(logits[rows] / temperature[:, None], -1)
-        if rows is plain:
-            drawn = _invert(probabilities, uniform)
+        part = logits if len(rows) == len(options) else logits[rows]
+        if rows is greedy:
+            chosen = part.argmax(-1)
         else:
-            top_p = torch.tensor([options[i].top_p for i in rows], device=logits.device)
-            drawn = _invert_nucleus(probabilities, uniform, top_p)
-        for row, token in zip(rows, drawn.tolist(), strict=True):
-            tokens[row] = token
-    return tokens
+            temperature = torch.tensor([options[i].temperature for i in rows], device=part.device)
+            uniform = torch.tensor([generators[i].random() for i in rows], dtype=torch.float64, device=part.device)
+            probabilities = torch.softmax(part / temperature[:, None], -1)
+            if rows is plain:
+                chosen = _invert(probabilities, uniform)
+            else:
+                top_p = torch.tensor([options[i].top_p for i in rows], device=part.device)
+                chosen = _invert_nucleus(probabilities, uniform, top_p)
+        tokens.update(zip(rows, chosen.tolist(), strict=True))
+    return [tokens[i] for i in range(len(options))]
 
 
 def _invert(probabilities: Tensor, uniform: Tensor) -> Tensor:
-    """Inverse of each row's cumulative distribution (rows, vocabulary) at uniform (rows,)."""
-    cumulative = probabilities.cumsum(-1, dtype=torch.float64)
-    return _search(cumulative, uniform * cumulative[:, -1])
+    """Inverse of each row's cumulative distribution (rows, vocabulary) at uniform (rows,).
+
+    First the block of tokens, then the token in it: most of the vocabulary is summed, which is fast, not accumulated.
+    """
+    rows, vocabulary = probabilities.shape
+    blocks = nn.functional.pad(probabilities, (0, -vocabulary % BLOCK)).reshape(rows, -1, BLOCK)
+    sums = blocks.sum(-1).double()
+    cumulative = sums.cumsum(-1)
+    target = uniform * cumulative[:, -1]
+    block = _search(cumulative, target)
+    inside = blocks.take_along_dim(block[:, None, None], 1)[:, 0].cumsum(-1, dtype=torch.float64)
+    before = (cumulative - sums).gather(-1, block[:, None])[:, 0]
+    return block * BLOCK + _search(inside, target - before)
 
 
 def _invert_nucleus(probabilities: Tensor, uniform: Tensor, top_p: Tensor) -> Tensor:
     """As `_invert`, within the fewest most likely tokens that together have at least top_p (rows,)."""
-    size = min(NUCLEUS_CANDIDATES, probabilities.shape[-1])
-    ordered, order = probabilities.topk(size)
+    ordered, order = probabilities.topk(min(NUCLEUS_CANDIDATES, probabilities.shape[-1]))
     if bool((ordered.sum(-1) < top_p).any()):
         ordered, order = probabilities.sort(descending=True)
     cumulative = ordered.cumsum(-1, dtype=torch.float64)
@@ -68,9 +82,9 @@ def _invert_nucleus(probabilities: Tensor, uniform: Tensor, top_p: Tensor) -> Te
 
 
 def _search(cumulative: Tensor, target: Tensor) -> Tensor:
-    """Index of the first cumulative value above target, per row."""
-    index = torch.searchsorted(cumulative, target[:, None], right=True)[:, 0]
-    return index.clamp(max=cumulative.shape[-1] - 1)
+    """Index of the first cumulative value above target, per row; never one of probability 0."""
+    target = target.minimum(cumulative[:, -1] * (1 - 1e-12))
+    return torch.searchsorted(cumulative, target[:, None], right=True)[:, 0]
 
 
 def token_logprobs(logits: Tensor, tokens: list[int]) -> list[float]:

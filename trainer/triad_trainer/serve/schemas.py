@@ -119,7 +119,8 @@ def parse(body: type[B], raw: bytes) -> B:
     except ValidationError as error:
         first: Any = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise ServeError(400, f"{where or 'body'}: {first['msg']}", param=where or None, code="invalid_value") from error
+        message = f"{where or 'body'}: {first['msg']}"
+        raise ServeError(400, message, param=where or None, code="invalid_value") from error
     for name, given in (value.model_extra or {}).items():
         if name in NEUTRAL and given not in NEUTRAL[name]:
             raise ServeError(

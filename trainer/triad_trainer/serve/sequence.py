@@ -29,7 +29,7 @@ class Chunk:
 
 @dataclass(eq=False)
 class Sequence:
-    """One choice of a request. `ids` is the prompt and then also the answer; `sink` is called on the engine's thread."""
+    """One choice of a request. `ids` is the prompt, then also the answer; `sink` is called on the worker's thread."""
 
     index: int
     ids: list[int]
