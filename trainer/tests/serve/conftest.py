@@ -13,7 +13,6 @@ import pytest
 import torch
 import uvicorn
 from peft import LoraConfig, PeftModel, get_peft_model
-from serving import Directories, Gate, Running, wait_for
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
     AutoTokenizer,
@@ -25,6 +24,8 @@ from transformers import (
 
 from triad_trainer.serve.app import create_app
 from triad_trainer.serve.worker import Worker
+
+from .serving import Directories, Gate, Running, wait_for
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from serving import content, wait_for
+
+from .serving import content, wait_for
 
 CHAT = {"model": "base", "messages": [{"role": "user", "content": "x"}], "max_tokens": 4}
 

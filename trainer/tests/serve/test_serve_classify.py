@@ -6,8 +6,9 @@ from typing import Any
 import datasets
 import pytest
 import torch
-from serving import Directories, Running
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from .serving import Directories, Running
 
 CONVERSATIONS = [
     [{"role": "user", "content": "open a"}, {"role": "assistant", "content": answer}]

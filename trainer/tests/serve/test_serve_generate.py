@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from serving import content, events, together, wait_for
 
 from triad_trainer.serve import engine as engine_module
+
+from .serving import content, events, together, wait_for
 
 
 def test_greedy_equals_transformers_generate_in_a_changing_batch(server, reference, monkeypatch):
