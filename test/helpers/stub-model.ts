@@ -1,6 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AuthService } from '../../src/auth/auth.service.js';
+import type { RequestContext } from '../../src/common/request-context.js';
+import { manifestOf } from '../../src/models/manifest.js';
 import type { ModelVersionEntity } from '../../src/models/model.entity.js';
 import { ModelService } from '../../src/models/model.service.js';
 import type { Gateway } from './gateway.js';
@@ -13,13 +15,28 @@ function safetensors(): Buffer {
   return Buffer.concat([size, header, Buffer.alloc(4)]);
 }
 
-/** Registers a base model whose weights say nothing, for tests whose runtime is a fake. */
-export async function registerStubModel(gateway: Gateway, name: string): Promise<ModelVersionEntity> {
+function writeStub(gateway: Gateway, name: string): string {
   const directory = join(gateway.home, 'models', name);
   mkdirSync(directory, { recursive: true });
   writeFileSync(join(directory, 'config.json'), JSON.stringify({ model_type: 'llama', _name: name }));
   writeFileSync(join(directory, 'tokenizer.json'), '{}');
   writeFileSync(join(directory, 'model.safetensors'), safetensors());
-  const ctx = await gateway.app.get(AuthService).authenticate(`Bearer ${gateway.key}`, 'test');
-  return gateway.app.get(ModelService).registerBaseModel(ctx, { name, source: name, licence: 'apache-2.0' });
+  return directory;
+}
+
+/** The default project, as a caller of its key. */
+export const contextOf = (gateway: Gateway): Promise<RequestContext> => gateway.app.get(AuthService).authenticate(`Bearer ${gateway.key}`, 'test');
+
+/** Registers a base model whose weights say nothing, for tests whose runtime is a fake. */
+export async function registerStubModel(gateway: Gateway, name: string): Promise<ModelVersionEntity> {
+  writeStub(gateway, name);
+  return gateway.app.get(ModelService).registerBaseModel(await contextOf(gateway), { name, source: name, licence: 'apache-2.0' });
+}
+
+/** As `registerStubModel`, a reward model. */
+export async function registerStubReward(gateway: Gateway, name: string): Promise<ModelVersionEntity> {
+  const directory = writeStub(gateway, name);
+  return gateway.app.get(ModelService).registerVersion(await contextOf(gateway), {
+    name, kind: 'reward', directory, manifest: await manifestOf(directory), baseVersionId: null, licence: 'apache-2.0', jobId: null, promptVersionId: null,
+  });
 }

@@ -1,0 +1,100 @@
+import { Injectable } from '@nestjs/common';
+import { setMaxListeners } from 'node:events';
+import { setTimeout as wait } from 'node:timers/promises';
+import { DomainError } from '../common/errors.js';
+import { grade, type ProgramGrader } from '../common/graders.js';
+import type { RequestContext } from '../common/request-context.js';
+import type { ChatMessage, ChatResponse } from '../deployments/runtime/chat.types.js';
+import { RuntimeService } from '../deployments/runtime/runtime.service.js';
+import type { ModelVersionEntity } from '../models/model.entity.js';
+import { ModelService } from '../models/model.service.js';
+import { RewardModelService } from '../reward-models/reward-model.service.js';
+import { type EvaluationItem, EvaluationItems } from './evaluation-items.js';
+import type { EvaluationRunEntity, EvaluationSuiteEntity } from './evaluation.entity.js';
+import { EvaluationRepository, type NewSample } from './evaluation.repository.js';
+import { SuiteService } from './suite.service.js';
+
+/** As many answers at a time as the embedded runtime decodes in one batch. */
+const ANSWERS_IN_FLIGHT = 64;
+/** A runtime that restarts is back within half a minute. */
+const TRIES = 6;
+
+interface Candidate {
+  run: EvaluationRunEntity;
+  suite: EvaluationSuiteEntity;
+  model: ModelVersionEntity;
+  reward: ModelVersionEntity | null;
+}
+
+/** Asks a candidate every item that has no answer yet, scores and grades the answers. */
+@Injectable()
+export class EvaluationRunner {
+  constructor(
+    private readonly evaluations: EvaluationRepository,
+    private readonly suites: SuiteService,
+    private readonly items: EvaluationItems,
+    private readonly models: ModelService,
+    private readonly runtime: RuntimeService,
+    private readonly rewardModels: RewardModelService,
+  ) {}
+
+  /**
+   * @param record stores all answers to one item; called once per item, in any order
+   * @throws DomainError when an item cannot be answered or graded; the signal's reason when it is aborted.
+   */
+  async run(ctx: RequestContext, run: EvaluationRunEntity, record: (samples: NewSample[]) => Promise<void>, signal: AbortSignal): Promise<void> {
+    const suite = await this.suites.findById(ctx, run.suiteId);
+    const candidate: Candidate = {
+      run, suite,
+      model: await this.models.findVersionById(ctx, run.modelVersionId),
+      reward: run.rewardVersionId === null ? null : await this.models.findVersionById(ctx, run.rewardVersionId),
+    };
+    const missing = (await this.items.missing(ctx, suite, run, await this.evaluations.answeredItems(ctx, run.id))).values();
+    const failed = new AbortController();
+    const either = AbortSignal.any([signal, failed.signal]);
+    setMaxListeners(0, either); // one per request in flight
+    const lane = async () => {
+      for (const item of missing) await record(await this.answer(ctx, candidate, item, either));
+    };
+    const lanes = Math.max(1, Math.floor(ANSWERS_IN_FLIGHT / run.sampling.n));
+    // The first failure ends the other lanes' requests; it is the one to tell.
+    const results = await Promise.allSettled(Array.from({ length: lanes }, () => lane().catch((error: unknown) => { failed.abort(error); throw error; })));
+    if (results.some((result) => result.status === 'rejected')) throw either.reason;
+  }
+
+  private async answer(ctx: RequestContext, { run, suite, model, reward }: Candidate, item: EvaluationItem, signal: AbortSignal): Promise<NewSample[]> {
+    const { n } = run.sampling;
+    const responses = await Promise.all(Array.from({ length: n }, (_, sample) => this.ask(ctx, run, model, item, sample, signal)));
+    const outputs = responses.map((response) => response.choices[0]!.message.content ?? '');
+    const conversations = outputs.map((output): ChatMessage[] => [...item.messages, { role: 'assistant', content: output }]);
+    const rewards = reward && await persist(() => this.rewardModels.score(ctx, reward, conversations, signal), signal);
+    const chosen = rewards ? rewards.indexOf(Math.max(...rewards)) : 0;
+    return responses.map((response, sample) => ({
+      item: item.index, sample, output: outputs[sample]!,
+      gold: grade(suite.grader as ProgramGrader, { output: outputs[sample]!, item: item.row }),
+      reward: rewards?.[sample] ?? null, chosen: sample === chosen,
+      promptTokens: response.usage.prompt_tokens, completionTokens: response.usage.completion_tokens,
+      finishReason: response.choices[0]!.finish_reason,
+    }));
+  }
+
+  /** One request per answer, each with a seed of its own, so that every answer can be asked for again by itself. */
+  private ask(ctx: RequestContext, run: EvaluationRunEntity, model: ModelVersionEntity, item: EvaluationItem, sample: number, signal: AbortSignal): Promise<ChatResponse> {
+    const { temperature, maxTokens, seed } = run.sampling;
+    const ownSeed = (seed * 1_000_003 + item.index * 1_009 + sample) % 2 ** 31;
+    return persist(() => this.runtime.chat(ctx, model, { messages: item.messages, temperature, max_tokens: maxTokens, seed: ownSeed }, signal), signal);
+  }
+}
+
+/** Tries again while the runtime is away. */
+async function persist<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      const away = error instanceof DomainError && (error.code === 'unavailable' || error.code === 'upstream_failed');
+      if (!away || attempt === TRIES) throw error;
+      await wait(500 * 2 ** attempt, undefined, { signal });
+    }
+  }
+}
