@@ -115,7 +115,7 @@ export interface Hyperparameters {
   warmupSteps?: number;
   weightDecay?: number;
   /**
-   * Tokens of prompt + answer; longer rows are cut.
+   * Tokens of prompt + answer. Longer rows: sft and dpo cut them at the end, reward leaves them out with a warning; grpo does not use it (maxNewTokens bounds the answer).
    */
   maxLength?: number;
   checkpointEverySteps: number;
@@ -229,7 +229,7 @@ export interface SliceReport {
   accuracy: Estimate;
 }
 /**
- * Body of POST {eventsUrl}, with Authorization: Bearer <one-run token>. Events are numbered from 1 within an attempt without gaps; the gateway stores each (attempt, seq) once, so a batch may be sent again. Answer 200 {"acknowledged": <highest seq stored>, "stop": <true when the run was asked to stop>}. 409 means the attempt was fenced (another attempt took over, or the run is over): stop without writing. 401: the token is wrong: stop. Anything else: keep in the spool and retry with back-off.
+ * Body of POST {eventsUrl}, with Authorization: Bearer <one-run token>. Events are numbered from 1 within an attempt without gaps; the gateway stores each (attempt, seq) once, so a batch may be sent again; while there is nothing new the last event is sent again every 10 s as a sign of life. Answer 200 {"acknowledged": <highest seq stored>, "stop": <true when the run was asked to stop>}. 409 means the attempt was fenced (another attempt took over, or the run is over): stop without writing. 401: the token is wrong: stop. Anything else: keep in the spool and retry with back-off.
  */
 export interface RunEventBatch {
   contractVersion: 1;
@@ -322,6 +322,9 @@ export interface FinishedEvent {
   step: number;
   seconds: number;
   cpuSeconds: number;
+  /**
+   * Tokens of prompt and answer that this attempt trained on (grpo: also generated).
+   */
   trainedTokens: number | null;
   peakMemoryBytes: number;
 }
