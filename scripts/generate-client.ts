@@ -14,7 +14,7 @@ const source = await codegen({
   schema: parse(readFileSync('schema.graphql', 'utf8')),
   schemaAst: schema,
   documents: [{ location: OPERATIONS, document: parse(readFileSync(OPERATIONS, 'utf8')) }],
-  config: { documentMode: 'string', enumType: 'string-literal', scalars: { ID: 'string', DateTime: 'string', JSON: 'unknown', JSONObject: 'Record<string, unknown>' }, useTypeImports: true },
+  config: { documentMode: 'string', enumType: 'string-literal', scalars: { ID: 'string', DateTime: 'string', JSON: 'unknown', JSONObject: { input: 'object', output: 'Record<string, unknown>' } }, useTypeImports: true },
   pluginMap: { operations, documentNode },
   plugins: [{ operations: {} }, { documentNode: {} }],
 });

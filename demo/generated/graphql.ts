@@ -48,7 +48,7 @@ export type CreateEvaluationSuiteInput = {
   /** `datasets:/name/3` or `datasets:/name@latest`, of format prompt. */
   dataset: string;
   /** contracts/grader.schema.json; string_check or function_call. */
-  grader: Record<string, unknown>;
+  grader: object;
   name: string;
   /** true insists on it; a suite on a sealed data set always is. */
   sealed?: boolean | null | undefined;
@@ -74,7 +74,7 @@ export type CreateFineTuneJobInput = {
 
 export type CreatePromptVersionInput = {
   commitMessage?: string | null | undefined;
-  config?: Record<string, unknown> | null | undefined;
+  config?: object | null | undefined;
   /** Labels to move to the new version. */
   labels?: Array<string> | null | undefined;
   /** A text prompt has one message of role user. */
@@ -234,14 +234,14 @@ export type RlGuardsInput = {
 /** Options of method grpo. */
 export type RlInput = {
   /** Independent grader, never trained on: measured on the held-out rows. */
-  gold?: Record<string, unknown> | null | undefined;
+  gold?: object | null | undefined;
   /** Answers sampled per prompt. Default: 8. */
   groupSize?: number | null | undefined;
   guards?: RlGuardsInput | null | undefined;
   /** Default: 128. */
   maxNewTokens?: number | null | undefined;
   /** Grader that the policy is trained on (contracts/grader.schema.json). */
-  reward: Record<string, unknown>;
+  reward: object;
   /** Default: 1. */
   temperature?: number | null | undefined;
 };
