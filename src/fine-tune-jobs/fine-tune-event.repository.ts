@@ -4,6 +4,9 @@ import type { RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
 import { FineTuneEventEntity } from './fine-tune-job.entity.js';
 
+/** An event to be stored. */
+export type NewEvent = Omit<FineTuneEventEntity, 'id' | 'projectId' | 'cursor'>;
+
 export interface MetricPoint {
   step: number;
   value: number | null;
@@ -15,7 +18,7 @@ export interface MetricPoint {
 export class FineTuneEventRepository {
   constructor(private readonly database: Database) {}
 
-  async add(tx: RequestContext, events: Omit<FineTuneEventEntity, 'id' | 'projectId'>[]): Promise<void> {
+  async add(tx: RequestContext, events: NewEvent[]): Promise<void> {
     await tx.tx!.createQueryBuilder().insert().into(FineTuneEventEntity)
       .values(events.map((event) => ({ ...event, projectId: tx.projectId })) as object[]).updateEntity(false).execute();
   }

@@ -8,7 +8,7 @@ import type { ArtefactEvent, RunEvent, RunEventBatch } from '../contracts/contra
 import { Database } from '../database/database.js';
 import { Notifications } from '../database/notifications.js';
 import type { FineTuneEventEntity, FineTuneJobEntity } from './fine-tune-job.entity.js';
-import { FineTuneEventRepository, type MetricPoint } from './fine-tune-event.repository.js';
+import { FineTuneEventRepository, type MetricPoint, type NewEvent } from './fine-tune-event.repository.js';
 import { FineTuneJobRepository } from './fine-tune-job.repository.js';
 import { nextInOrder, parseBatch } from './run-event-batch.js';
 import { artefactDirectory, checkpointDirectory } from './run-paths.js';
@@ -113,7 +113,7 @@ export class FineTuneEventService {
     }
   }
 
-  private toRow(job: FineTuneJobEntity, event: RunEvent): Omit<FineTuneEventEntity, 'id' | 'projectId'> {
+  private toRow(job: FineTuneJobEntity, event: RunEvent): NewEvent {
     const { seq, at, type, ...data } = event;
     const place = pathOf(job, event);
     return { jobId: job.id, attempt: job.attempt, seq, type, at: new Date(at), data: place ? { ...data, path: place } : data };

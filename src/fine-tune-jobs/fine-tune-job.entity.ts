@@ -1,4 +1,5 @@
 import { Column, CreateDateColumn, Entity, Index, PrimaryColumn, PrimaryGeneratedColumn, Unique } from 'typeorm';
+import { encodeCursor } from '../common/pagination.js';
 import { RunState } from '../common/run-state.js';
 import type { FinishedEvent, Hyperparameters, Lora, Manifest, RewardModelOptions, RewardReport, RlOptions, RunEvent } from '../contracts/contracts.generated.js';
 
@@ -42,7 +43,6 @@ export class FineTuneJobEntity extends RunState<FineTuneStatus> {
 @Entity('fine_tune_events')
 @Unique(['jobId', 'attempt', 'seq'])
 export class FineTuneEventEntity {
-  /** Cursor of subscriptions and pages. */
   @PrimaryGeneratedColumn('identity', { type: 'bigint', generatedIdentity: 'ALWAYS' }) id: string;
   @Column('text') projectId: string;
   @Index() @Column('text') jobId: string;
@@ -52,6 +52,11 @@ export class FineTuneEventEntity {
   @Column('text') type: RunEvent['type'];
   @Column('jsonb') data: Record<string, unknown>;
   @Column('timestamptz') at: Date;
+
+  /** Where subscriptions and pages go on from. */
+  get cursor(): string {
+    return encodeCursor(this.id);
+  }
 }
 
 @Entity('fine_tune_checkpoints')

@@ -12,7 +12,7 @@ import { FineTuneJobLifecycle } from './fine-tune-job.lifecycle.js';
 import { FineTuneJobProcessor } from './fine-tune-job.processor.js';
 import { FineTuneJobReconciler } from './fine-tune-job.reconciler.js';
 import { FineTuneJobRepository } from './fine-tune-job.repository.js';
-import { FineTuneEventResolver, FineTuneJobResolver } from './fine-tune-job.resolver.js';
+import { FineTuneJobResolver } from './fine-tune-job.resolver.js';
 import { FineTuneJobService } from './fine-tune-job.service.js';
 import { FineTuneResultService } from './fine-tune-result.service.js';
 import { RunEventsController } from './run-events.controller.js';
@@ -22,7 +22,7 @@ import { RunEventsController } from './run-events.controller.js';
   controllers: [RunEventsController],
   providers: [
     FineTuneJobRepository, FineTuneEventRepository, FineTuneEventService, FineTuneInputService, FineTuneResultService, FineTuneJobLifecycle,
-    FineTuneJobService, AttemptService, ProcessExecutor, FineTuneJobProcessor, FineTuneJobReconciler, FineTuneJobResolver, FineTuneEventResolver,
+    FineTuneJobService, AttemptService, ProcessExecutor, FineTuneJobProcessor, FineTuneJobReconciler, FineTuneJobResolver,
   ],
   exports: [FineTuneJobService],
 })

@@ -1,6 +1,6 @@
 import { Args, ID, Int, Mutation, Parent, Query, ResolveField, Resolver, Subscription } from '@nestjs/graphql';
 import { Ctx } from '../auth/request-context.guard.js';
-import { encodeCursor, PageArgs } from '../common/pagination.js';
+import { PageArgs } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
 import { closable } from '../common/subscription.js';
 import { DatasetService } from '../datasets/dataset.service.js';
@@ -9,12 +9,12 @@ import { ModelService } from '../models/model.service.js';
 import { ModelVersion } from '../models/model.types.js';
 import { PromptService } from '../prompts/prompt.service.js';
 import { PromptVersion } from '../prompts/prompt.types.js';
-import type { FineTuneEventEntity, FineTuneJobEntity } from './fine-tune-job.entity.js';
+import type { FineTuneJobEntity } from './fine-tune-job.entity.js';
 import { FineTuneEventService } from './fine-tune-event.service.js';
 import { FineTuneJobService } from './fine-tune-job.service.js';
 import { CreateFineTuneJobInput } from './fine-tune-input.types.js';
 import {
-  FineTuneCheckpoint, FineTuneEvent, FineTuneEventConnection, FineTuneJob, FineTuneJobConnection, FineTuneJobEvent, FineTuneJobState, MetricPoint,
+  FineTuneCheckpoint, FineTuneEventConnection, FineTuneJob, FineTuneJobConnection, FineTuneJobEvent, FineTuneJobState, MetricPoint,
 } from './fine-tune-job.types.js';
 
 const totalStepsOf = (job: Pick<FineTuneJobEntity, 'settings'>): number => job.settings.hyperparameters.maxSteps;
@@ -105,13 +105,5 @@ export class FineTuneJobResolver {
   @ResolveField(() => [MetricPoint], { description: 'One metric by step, such as loss, eval_loss, reward, kl or gold.' })
   metrics(@Ctx() ctx: RequestContext, @Parent() job: FineTuneJob, @Args('name') name: string) {
     return this.eventService.metric(ctx, job.id, name);
-  }
-}
-
-@Resolver(() => FineTuneEvent)
-export class FineTuneEventResolver {
-  @ResolveField(() => String)
-  cursor(@Parent() event: Pick<FineTuneEventEntity, 'id'>) {
-    return encodeCursor(event.id);
   }
 }

@@ -8,6 +8,7 @@ import { inject } from 'vitest';
 import { createApplication } from '../../src/application.js';
 import { generateApiKey } from '../../src/auth/api-key.js';
 import { AuthService } from '../../src/auth/auth.service.js';
+import { CONFIG, type Config } from '../../src/config/config.js';
 import { WorkerHost } from '../../src/queue/worker-host.js';
 import { createScratchDatabase } from './scratch-database.js';
 
@@ -54,6 +55,7 @@ export async function startGateway(options: { worker?: boolean; env?: Record<str
   const app = await createApplication();
   await app.listen(0, '127.0.0.1');
   const url = await app.getUrl();
+  process.env['TRIAD_INTERNAL_URL'] = app.get<Config>(CONFIG).TRIAD_INTERNAL_URL = url;
   const otherKey = generateApiKey();
   await app.get(AuthService).addKey('other', 'test', otherKey);
   if (options.worker) app.get(WorkerHost).start();
