@@ -5,12 +5,13 @@ import { existsSync, readFileSync } from 'node:fs';
 import { runnerImport } from 'vite';
 import { venvPython } from './setup.mjs';
 
-const FILES = ['src/contracts/contracts.generated.ts', 'trainer/triad_trainer/contract.py', 'schema.graphql', 'openapi.json', 'demo/generated/graphql.ts'];
+const FILES = ['.env.example', 'src/contracts/contracts.generated.ts', 'trainer/triad_trainer/contract.py', 'schema.graphql', 'openapi.json', 'demo/generated/graphql.ts'];
 
 const contents = () => FILES.map((file) => (existsSync(file) ? readFileSync(file, 'utf8') : null));
 const typescript = (script) => runnerImport(`./scripts/${script}.ts`, { logLevel: 'error' });
 
 const before = contents();
+await typescript('generate-env');
 await typescript('generate-contracts');
 const python = spawnSync(venvPython, ['trainer/generate_contract.py'], { stdio: 'inherit' });
 if (python.status !== 0) throw new Error(`trainer/generate_contract.py failed${python.error ? `: ${python.error.message}. Mend: npm run setup` : ''}`);
