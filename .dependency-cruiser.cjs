@@ -7,8 +7,8 @@ const FEATURES = {
   models: ['webhooks'],
   datasets: ['models'],
   deployments: ['models', 'prompts'],
-  'reward-models': ['deployments', 'models', 'prompts'],
   'fine-tune-jobs': ['datasets', 'models', 'prompts', 'webhooks'],
+  'reward-models': ['deployments', 'fine-tune-jobs', 'models', 'prompts'],
   evaluations: ['datasets', 'models', 'prompts', 'reward-models', 'deployments', 'webhooks'],
 };
 const PLATFORM = ['auth', 'config', 'database', 'queue'];

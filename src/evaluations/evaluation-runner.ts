@@ -10,8 +10,9 @@ import type { ModelVersionEntity } from '../models/model.entity.js';
 import { ModelService } from '../models/model.service.js';
 import { RewardModelService } from '../reward-models/reward-model.service.js';
 import { type EvaluationItem, EvaluationItems } from './evaluation-items.js';
-import type { EvaluationRunEntity, EvaluationSuiteEntity } from './evaluation.entity.js';
-import { EvaluationRepository, type NewSample } from './evaluation.repository.js';
+import type { Estimate, EvaluationRunEntity, EvaluationSuiteEntity } from './evaluation.entity.js';
+import { EvaluationRepository, type NewSample, type Totals } from './evaluation.repository.js';
+import { bootstrapMean } from './statistics.js';
 import { SuiteService } from './suite.service.js';
 
 /** As many answers at a time as the embedded runtime decodes in one batch. */
@@ -60,6 +61,12 @@ export class EvaluationRunner {
     // The first failure ends the other lanes' requests; it is the one to tell.
     const results = await Promise.allSettled(Array.from({ length: lanes }, () => lane().catch((error: unknown) => { failed.abort(error); throw error; })));
     if (results.some((result) => result.status === 'rejected')) throw either.reason;
+  }
+
+  /** What the stored answers add up to. */
+  async results(ctx: RequestContext, run: EvaluationRunEntity): Promise<Totals & { gold: Estimate }> {
+    const chosen = await this.evaluations.chosenGold(ctx, run.id);
+    return { ...await this.evaluations.totals(ctx, run.id), gold: bootstrapMean(chosen.map((item) => item.gold)) };
   }
 
   private async answer(ctx: RequestContext, { run, suite, model, reward }: Candidate, item: EvaluationItem, signal: AbortSignal): Promise<NewSample[]> {

@@ -8,8 +8,6 @@ import { Reconciles } from '../queue/reconciles.js';
 import { EvaluationRunner } from './evaluation-runner.js';
 import type { EvaluationRunEntity } from './evaluation.entity.js';
 import { EvaluationLifecycle, HEARTBEAT_MS, type Orders } from './evaluation.lifecycle.js';
-import { EvaluationRepository } from './evaluation.repository.js';
-import { bootstrapMean } from './statistics.js';
 
 /** Why a worker ends a run before its last item. */
 type Halt = Exclude<Orders, 'go on'> | 'shutdown';
@@ -21,7 +19,6 @@ export class EvaluationProcessor {
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly lifecycle: EvaluationLifecycle,
-    private readonly evaluations: EvaluationRepository,
     private readonly runner: EvaluationRunner,
   ) {}
 
@@ -57,9 +54,7 @@ export class EvaluationProcessor {
   }
 
   private async finish(ctx: RequestContext, run: EvaluationRunEntity, seconds: number): Promise<void> {
-    const gold = bootstrapMean((await this.evaluations.chosenGold(ctx, run.id)).map((item) => item.gold));
-    const totals = await this.evaluations.totals(ctx, run.id);
-    await this.lifecycle.succeed(ctx, run, { ...totals, gold, seconds, cost: (seconds / 3600) * this.config.TRIAD_COMPUTE_PRICE_PER_HOUR });
+    await this.lifecycle.succeed(ctx, run, { ...await this.runner.results(ctx, run), seconds, cost: (seconds / 3600) * this.config.TRIAD_COMPUTE_PRICE_PER_HOUR });
   }
 
   private async settle(ctx: RequestContext, run: EvaluationRunEntity, halt: Halt | null, error: unknown): Promise<void> {

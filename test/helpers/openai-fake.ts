@@ -48,9 +48,8 @@ function stop(server: Server): Promise<void> {
 }
 
 async function handle(request: IncomingMessage, response: ServerResponse, options: FakeOptions, seen: SeenRequest[]): Promise<void> {
-  let text = '';
-  for await (const chunk of request) text += chunk;
-  const body = text ? JSON.parse(text) : null;
+  const parts = await request.toArray() as Buffer[];
+  const body = parts.length > 0 ? JSON.parse(Buffer.concat(parts).toString()) : null;
   const gone = new Promise<void>((resolve) => response.once('close', () => { if (!response.writableFinished) resolve(); }));
   seen.push({ path: request.url!, authorization: request.headers.authorization, body, gone });
   const { served } = options;

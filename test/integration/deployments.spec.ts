@@ -22,8 +22,8 @@ describe('deployments over an OpenAI-compatible provider', () => {
       { input: { name: 'house/call', messages: [{ role: 'system', content: 'Be {{mood}}.' }, { role: 'user', content: '{{sentence}}' }], labels: ['production'] } });
   });
   afterAll(async () => {
-    await gateway?.stop();
-    await fake?.stop();
+    await gateway.stop();
+    await fake.stop();
   });
 
   it('passes everything but the model name on untouched, with the provider\'s own key', async () => {
@@ -79,13 +79,13 @@ describe('deployments over an OpenAI-compatible provider', () => {
     ['a provider\'s rate limit', 'fake/limits-rate', 429, 'rate_limit_exceeded', 'Rate limit reached.'],
     ['a proxy\'s error page', 'fake/speaks-html', 502, 'upstream_failed', 'status 502'],
   ])('answers %s in OpenAI\'s shape', async (_, model, status, code, message) => {
-    const error = await openai.chat.completions.create({ model, messages: hello }).then(() => null, (raised: APIError) => raised);
+    const error = await openai.chat.completions.create({ model, messages: hello }).then(() => null, (raised: unknown) => raised);
     expect(error).toMatchObject({ status, code, message: expect.stringContaining(message), requestID: expect.stringMatching(/^req-/) });
   });
 
   it('keeps Retry-After, and names the field at fault', async () => {
-    const error = await openai.chat.completions.create({ model: 'fake/limits-rate', messages: hello }).catch((raised: APIError) => raised as any);
-    expect(error.headers.get('retry-after')).toBe('7');
+    const error = await openai.chat.completions.create({ model: 'fake/limits-rate', messages: hello }).catch((raised: unknown) => raised) as APIError;
+    expect(error.headers?.get('retry-after')).toBe('7');
     await expect(openai.chat.completions.create({ model: 'fake/m', messages: [] })).rejects.toMatchObject({ status: 400, param: 'messages' });
     await expect(openai.chat.completions.create({ messages: hello } as never)).rejects.toMatchObject({ status: 400, param: 'model' });
   });
@@ -153,8 +153,8 @@ describe('registered models on a vLLM that loads nothing while running', () => {
     openai = new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: gateway.key, maxRetries: 0 });
   });
   afterAll(async () => {
-    await gateway?.stop();
-    await vllm?.stop();
+    await gateway.stop();
+    await vllm.stop();
   });
 
   it('says how to start vLLM, then uses what it serves: by version id, by name, by directory', async () => {

@@ -1,4 +1,6 @@
 import { createClient } from 'graphql-ws';
+import { EventEmitter, once, setMaxListeners } from 'node:events';
+import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import type { RequestContext } from '../../src/common/request-context.js';
@@ -35,7 +37,7 @@ describe('evaluations', () => {
   let gateway: Gateway;
   let ctx: RequestContext;
   /** Awaited before each answer of the fake runtime. */
-  let before: (request: any) => Promise<void> = async () => undefined;
+  let before: (request: any) => Promise<void> = () => Promise.resolve();
 
   const process = (runId: string, signal = new AbortController().signal) =>
     gateway.app.get(EvaluationProcessor).handle({ projectId: ctx.projectId, runId }, signal);
@@ -50,7 +52,7 @@ describe('evaluations', () => {
   const asked = (from: number) => fake.seen.slice(from).filter(({ path }) => path === '/v1/chat/completions').map(({ body }) => numberOf(body.messages));
   const makeData = (name: string, sealed: boolean, from = 0) => gateway.app.get(DatasetService).createFromRows(ctx, {
     name, format: 'prompt', licence: 'own', sealed, derivedFrom: [],
-    rows: (async function* () { for (let item = 0; item < ITEMS; item += 1) yield { input: { number: String(from + item) }, expected: `yes ${from + item}` }; })(),
+    rows: Readable.from(Array.from({ length: ITEMS }, (_, item) => ({ input: { number: String(from + item) }, expected: `yes ${from + item}` }))),
   });
 
   beforeAll(async () => {
@@ -73,8 +75,8 @@ describe('evaluations', () => {
     await gateway.graphql(SUITE, { input: { name: 'secret', dataset: 'datasets:/sealed-items', grader } });
   });
   afterAll(async () => {
-    await gateway?.stop();
-    await fake?.stop();
+    await gateway.stop();
+    await fake.stop();
   });
 
   it('measures a candidate: gold with interval, tokens, time and cost, answers in order', async () => {
@@ -156,6 +158,7 @@ describe('evaluations', () => {
   it('goes on after a shutdown without asking again what is answered', async () => {
     const { id } = await start({});
     const shutdown = new AbortController();
+    setMaxListeners(0, shutdown.signal);
     const from = fake.seen.length;
     let answered = 0;
     before = async () => {
@@ -168,7 +171,7 @@ describe('evaluations', () => {
     await first;
     expect(await run(id)).toMatchObject({ status: 'queued', attempt: 1, done: 10 });
     const kept = (await samplesOf(id)).map(({ item }) => item);
-    before = async () => undefined;
+    before = () => Promise.resolve();
     const again = fake.seen.length;
     await process(id);
     expect(await run(id)).toMatchObject({ status: 'succeeded', attempt: 2, done: ITEMS, gold: { value: 0.25 } });
@@ -178,18 +181,18 @@ describe('evaluations', () => {
 
   it('fences a worker that was taken for dead: its late answers are refused', async () => {
     const { id } = await start({});
-    let release = () => undefined as void;
-    const held = new Promise<void>((resolve) => { release = resolve; });
+    const gate = new EventEmitter();
+    const held = once(gate, 'open').then(() => undefined);
     before = () => held;
     const stopped = process(id);
     await expect.poll(async () => (await run(id)).status).toBe('running');
     await gateway.app.get(Database).platform.query("UPDATE evaluation_runs SET heartbeat_at = now() - interval '21 seconds' WHERE id = $1", [id]);
     expect(await gateway.app.get(EvaluationLifecycle).reconcile()).toBeGreaterThan(0);
     expect(await run(id)).toMatchObject({ status: 'queued', attempt: 1 });
-    before = async () => undefined;
+    before = () => Promise.resolve();
     await Promise.all([process(id), process(id)]);
     expect(await run(id)).toMatchObject({ status: 'succeeded', attempt: 2 });
-    release();
+    gate.emit('open');
     await stopped;
     expect(await samplesOf(id)).toHaveLength(ITEMS);
     expect(await run(id)).toMatchObject({ status: 'succeeded', attempt: 2, done: ITEMS });
@@ -217,18 +220,18 @@ describe('evaluations', () => {
     const running = await start({});
     before = async (request) => { if (numberOf(request.messages) === 20) await cancel(running.id); };
     await process(running.id);
-    before = async () => undefined;
+    before = () => Promise.resolve();
     expect(await run(running.id)).toMatchObject({ status: 'cancelled', gold: null });
   });
 
-  it('fails with the words of the one that refused', async () => {
+  it('fails with the words of what went wrong, and emits the event', async () => {
+    const breakGrader = (reference: string) => gateway.app.get(Database).platform.query('UPDATE evaluation_suites SET grader = grader || $1::jsonb WHERE name = $2', [JSON.stringify({ reference }), 'open']);
     const { id } = await start({});
-    before = async (request) => { if (numberOf(request.messages) === 7) request.model = 'limits-rate'; };
-    await gateway.app.get(Database).platform.query("UPDATE evaluation_suites SET grader = grader || '{\"reference\": \"{{item.gone}}\"}' WHERE name = 'open'");
+    await breakGrader('{{item.gone}}');
     await process(id);
-    before = async () => undefined;
-    await gateway.app.get(Database).platform.query(`UPDATE evaluation_suites SET grader = grader || '{"reference": "{{item.expected}}"}' WHERE name = 'open'`);
+    await breakGrader(grader.reference);
     expect(await run(id)).toMatchObject({ status: 'failed', failure: { code: 'bad_data', message: expect.stringContaining('{{item.gone}}') } });
+    expect(await gateway.app.get(Database).platform.query("SELECT type, data FROM events WHERE data->>'id' = $1", [id])).toEqual([{ type: 'evaluation.failed', data: { id, code: 'bad_data' } }]);
   });
 
   it('tells progress over a WebSocket until the run is over', async () => {

@@ -11,15 +11,8 @@ import type { ChatMessage, ChatRequest } from '../runtime/chat.types.js';
 import { RuntimeService } from '../runtime/runtime.service.js';
 import { call, type UpstreamAnswer, wholeText } from '../runtime/upstream.js';
 import type { ChatCompletionRequest } from './chat-request.js';
-import { relayEvents, relayRefusal } from './relay.js';
+import { type ChatAnswer, relayEvents, relayRefusal } from './relay.js';
 import { TargetService } from './target.service.js';
-
-/** An answer ready to be sent: OpenAI's JSON, OpenAI's error, or a stream of server-sent events. */
-export interface ChatAnswer {
-  status: number;
-  headers: Record<string, string>;
-  body: string | Readable;
-}
 
 /** The OpenAI-compatible edge: finds what a model name stands for and passes the request on. */
 @Injectable()
@@ -73,7 +66,7 @@ export class ChatService implements OnModuleDestroy {
 }
 
 async function toChatAnswer(answer: UpstreamAnswer, provider: string | null): Promise<ChatAnswer> {
-  const type = String(answer.headers['content-type'] ?? '');
+  const type = answer.headers['content-type'] ?? '';
   if (answer.status !== 200) return relayRefusal(answer, provider);
   if (!type.startsWith('text/event-stream')) {
     return { status: 200, headers: { 'content-type': 'application/json; charset=utf-8' }, body: await wholeText(answer) };

@@ -1,8 +1,15 @@
 import { Logger } from '@nestjs/common';
+import type { Readable } from 'node:stream';
 import { DomainError } from '../../common/errors.js';
 import { httpError } from '../../common/http-error.filter.js';
 import { errorOf, type UpstreamAnswer } from '../runtime/upstream.js';
-import type { ChatAnswer } from './chat.service.js';
+
+/** An answer ready to be sent: OpenAI's JSON, OpenAI's error, or a stream of server-sent events. */
+export interface ChatAnswer {
+  status: number;
+  headers: Record<string, string>;
+  body: string | Readable;
+}
 
 const logger = new Logger('Chat');
 /** An event ends with an empty line (WHATWG server-sent events; CRLF and LF are both in use). */
@@ -49,7 +56,7 @@ export async function relayRefusal(answer: UpstreamAnswer, provider: string | nu
   const error = errorOf(text);
   const who = provider === null ? 'The runtime' : `Provider ${JSON.stringify(provider)}`;
   const headers: Record<string, string> = { 'content-type': 'application/json; charset=utf-8' };
-  if (answer.headers['retry-after']) headers['retry-after'] = String(answer.headers['retry-after']);
+  if (answer.headers['retry-after']) headers['retry-after'] = answer.headers['retry-after'];
   if (answer.status === 401 || answer.status === 403) {
     throw new DomainError('upstream_failed', `${who} refused the key stored for it: ${error?.message ?? `status ${answer.status}`}`);
   }

@@ -50,8 +50,8 @@ export async function call(upstream: Upstream, path: string, body?: object, sign
 
 /** @throws DomainError upstream_failed when the body breaks off. */
 export function wholeText(answer: UpstreamAnswer): Promise<string> {
-  return answer.body.text().catch((error: Error) => {
-    if (error.name === 'AbortError') throw error;
+  return answer.body.text().catch((error: unknown) => {
+    if ((error as Error).name === 'AbortError') throw error;
     throw new DomainError('upstream_failed', `The model's answer broke off (${reasonOf(error)}); ask again.`);
   });
 }
