@@ -58,10 +58,9 @@ export class DatasetVersionEntity {
 
 /** The first row of a version that asks a prompt; `key` is promptKey of row.ts. Contamination is checked on these. */
 @Entity('dataset_prompts')
-@Index(['projectId', 'key'])
 export class DatasetPromptEntity {
-  @PrimaryColumn('text') versionId: string;
+  @PrimaryColumn('text') projectId: string;
   @PrimaryColumn('bytea') key: Buffer;
-  @Column('text') projectId: string;
+  @PrimaryColumn('text') versionId: string;
   @Column('int') row: number;
 }

@@ -14,17 +14,24 @@ export interface SharedPrompt {
   row: number;
 }
 
+/** What a row of a version asks; rows count from 0. */
+export interface RowPrompt {
+  key: Buffer;
+  row: number;
+}
+
 const ADD_PROMPTS = `
-  INSERT INTO dataset_prompts (version_id, project_id, key, row)
-  SELECT $1, $2, given.key, given.row FROM unnest($3::bytea[], $4::int[]) AS given (key, row)
+  INSERT INTO dataset_prompts (project_id, key, version_id, row)
+  SELECT $1, given.key, $4, min(given.row) FROM unnest($2::bytea[], $3::int[]) AS given (key, row)
+  GROUP BY given.key ORDER BY given.key
   ON CONFLICT DO NOTHING`;
 
 const SHARED_PROMPTS = `
   SELECT other.name || '/' || other.version AS other, theirs.row + 1 AS "otherRow", mine.row + 1 AS row
-  FROM dataset_prompts mine
-  JOIN dataset_prompts theirs ON theirs.project_id = mine.project_id AND theirs.key = mine.key
-  JOIN dataset_versions other ON other.id = theirs.version_id AND other.project_id = mine.project_id
-  WHERE mine.version_id = $1 AND mine.project_id = $2 AND other.sealed <> $3
+  FROM unnest($2::bytea[], $3::int[]) AS mine (key, row)
+  JOIN dataset_prompts theirs ON theirs.project_id = $1 AND theirs.key = mine.key
+  JOIN dataset_versions other ON other.id = theirs.version_id AND other.project_id = $1
+  WHERE other.sealed <> $4
   ORDER BY mine.row LIMIT 5`;
 
 @Injectable()
@@ -62,13 +69,13 @@ export class DatasetRepository {
   }
 
   /** Keeps the first row of each prompt of a version. */
-  async addPrompts(ctx: RequestContext, versionId: string, prompts: { key: Buffer; row: number }[]): Promise<void> {
-    await this.database.manager(ctx).query(ADD_PROMPTS, [versionId, ctx.projectId, prompts.map(({ key }) => key), prompts.map(({ row }) => row)]);
+  async addPrompts(ctx: RequestContext, versionId: string, prompts: RowPrompt[]): Promise<void> {
+    await this.database.manager(ctx).query(ADD_PROMPTS, [ctx.projectId, prompts.map(({ key }) => key), prompts.map(({ row }) => row), versionId]);
   }
 
-  /** The first prompts that a version shares with versions of the other kind: sealed with open, open with sealed. */
-  sharedPrompts(ctx: RequestContext, version: DatasetVersionEntity): Promise<SharedPrompt[]> {
-    return this.database.manager(ctx).query<SharedPrompt[]>(SHARED_PROMPTS, [version.id, ctx.projectId, version.sealed]);
+  /** The first of these prompts that versions of the other kind hold: sealed ones for open data, open ones for sealed. */
+  sharedPrompts(ctx: RequestContext, prompts: RowPrompt[], sealed: boolean): Promise<SharedPrompt[]> {
+    return this.database.manager(ctx).query<SharedPrompt[]>(SHARED_PROMPTS, [ctx.projectId, prompts.map(({ key }) => key), prompts.map(({ row }) => row), sealed]);
   }
 
   findVersion(ctx: RequestContext, datasetId: string, version: number): Promise<DatasetVersionEntity | null> {

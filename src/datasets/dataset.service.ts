@@ -9,7 +9,7 @@ import { LineageService, type LineageRef } from '../models/lineage.service.js';
 import { ModelService } from '../models/model.service.js';
 import { type Draft, DatasetStore, readUpload } from './dataset-store.js';
 import type { DatasetEntity, DatasetFormat, DatasetVersionEntity } from './dataset.entity.js';
-import { DatasetRepository } from './dataset.repository.js';
+import { DatasetRepository, type RowPrompt } from './dataset.repository.js';
 import { FileService } from './file.service.js';
 import { writeLines } from './lines.js';
 import { type ChatMessage, type DatasetRow, inHoldout, promptKey } from './row.js';
@@ -104,22 +104,28 @@ export class DatasetService {
       format: input.format, rows: draft.rows, holdoutRows: draft.holdoutRows, sha256: draft.sha256, path: await this.store.keep(tx.projectId, draft),
       licence, holdout, sealed, fileId, createdBy: tx.principal,
     });
-    if (!same) await this.checkContamination(tx, version);
+    if (!same) await this.addPrompts(tx, version);
     await this.lineage.link(tx, input.derivedFrom.map((from) => (
       { from, to: { type: 'dataset_version' as const, id: version.id }, relation: from.type === 'model_version' ? 'output_derived' as const : 'data_derived' as const })));
     return version;
   }
 
   /** No prompt is both sealed and open to training in one project. */
-  private async checkContamination(tx: RequestContext, version: DatasetVersionEntity): Promise<void> {
-    let batch: { key: Buffer; row: number }[] = [];
-    for await (const { index, row } of this.store.read(version.path)) {
-      if (batch.push({ key: promptKey(row), row: index }) < PROMPT_BATCH) continue;
+  private async addPrompts(tx: RequestContext, version: DatasetVersionEntity): Promise<void> {
+    let batch: RowPrompt[] = [];
+    const flush = async () => {
+      await this.assertApart(tx, version, batch);
       await this.datasets.addPrompts(tx, version.id, batch);
       batch = [];
+    };
+    for await (const { index, row } of this.store.read(version.path)) {
+      if (batch.push({ key: promptKey(row), row: index }) === PROMPT_BATCH) await flush();
     }
-    await this.datasets.addPrompts(tx, version.id, batch);
-    const shared = await this.datasets.sharedPrompts(tx, version);
+    await flush();
+  }
+
+  private async assertApart(tx: RequestContext, version: DatasetVersionEntity, prompts: RowPrompt[]): Promise<void> {
+    const shared = await this.datasets.sharedPrompts(tx, prompts, version.sealed);
     if (shared.length === 0) return;
     const rows = shared.map(({ row, other, otherRow }) => `line ${row} is line ${otherRow} of ${other}`).join('; ');
     throw new DomainError('conflict', version.sealed
