@@ -63,14 +63,14 @@ def _run(argument: str, *, stop_on_eof: bool) -> int:
         return ExitCode.SUCCEEDED
     document = read_json(Path(handover["spec"]))
     events = _open_events(document, handover["token"])
-    parent_gone = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: events.stop_requested.set())
     if stop_on_eof:
-        threading.Thread(target=_watch_stdin, args=(events, parent_gone), name="stdin", daemon=True).start()
+        threading.Thread(target=_watch_stdin, args=(events,), name="stdin", daemon=True).start()
     code = Attempt(document, events).run()
-    flush = ORPHAN_FLUSH_SECONDS if parent_gone.is_set() else float(os.environ.get(FLUSH_VARIABLE, "600"))
-    if not events.close(flush):
+    # The run is over: who asks to stop now does not want to wait for the gateway.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(ExitCode.EVENTS_UNDELIVERED))
+    if not events.close(float(os.environ.get(FLUSH_VARIABLE, "600"))):
         print("triad_trainer: the gateway did not take all events; they are in the spool.", file=sys.stderr)
         return ExitCode.EVENTS_UNDELIVERED
     return code
@@ -78,7 +78,7 @@ def _run(argument: str, *, stop_on_eof: bool) -> int:
 
 def _wait_warm() -> dict[str, str] | None:
     """Import the libraries, print `ready` and read the handover line; None when stdin ends first."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(ExitCode.SUCCEEDED))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(ExitCode.STOPPED))
     import_libraries()
     print("ready", flush=True)
     line = sys.stdin.buffer.readline()
@@ -105,9 +105,9 @@ def _leave_at_once(why: str) -> None:
     os._exit(ExitCode.FENCED)
 
 
-def _watch_stdin(events: EventLog, parent_gone: threading.Event) -> None:
+def _watch_stdin(events: EventLog) -> None:
     # Not through sys.stdin: a thread that waits inside its buffer aborts the interpreter at exit.
     while os.read(0, 4096):
         pass
-    parent_gone.set()
+    events.limit_flush(ORPHAN_FLUSH_SECONDS)
     events.stop_requested.set()

@@ -37,7 +37,7 @@ class DataRef(BaseModel):
     )
     trainPath: StrictStr
     """
-    JSONL in TRL's conversational shapes: sft {prompt: messages, completion: messages} or {messages}; dpo and reward {prompt: messages, chosen: messages, rejected: messages, slice?: string}; grpo {prompt: messages, …columns that graders name}.
+    JSONL in TRL's conversational shapes: sft {prompt: messages, completion: messages} or {messages}, whose last message is the completion; dpo and reward {prompt: messages, chosen: messages, rejected: messages, slice?: string}; grpo {prompt: messages, …columns that graders name}.
     """
     evalPath: StrictStr | None
     """

@@ -42,7 +42,7 @@ class EventLog:
         self._last = self._pending[-1] if self._pending else None
         self._changed = threading.Condition()
         self._closing = False
-        self._deadline = float("inf")
+        self._deadline = self._flush_limit = float("inf")
         self._backoff = 0.0
         # The gateway is addressed directly: a proxy of the environment is not asked.
         self._client = httpx.Client(
@@ -82,11 +82,18 @@ class EventLog:
             return True
         with self._changed:
             self._closing = True
-            self._deadline = time.monotonic() + flush_seconds
+            self._deadline = time.monotonic() + min(flush_seconds, self._flush_limit)
             self._changed.notify()
-        self._thread.join(flush_seconds + 1)
+        self._thread.join()
         self._client.close()
         return not self._pending
+
+    def limit_flush(self, seconds: float) -> None:
+        """From now on do not wait longer than this at the end, even if `close` is waiting already."""
+        with self._changed:
+            self._flush_limit = seconds
+            if self._closing:
+                self._deadline = min(self._deadline, time.monotonic() + seconds)
 
     def _send_all(self) -> None:
         while True:

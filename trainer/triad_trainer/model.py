@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from triad_trainer.contract import JobSpec
 from triad_trainer.errors import RunFailure
+from triad_trainer.frozen_linear import speed_up_frozen_layers
 
 # What the libraries raise for a file that is cut, corrupt, or of another model.
 UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
@@ -98,9 +99,21 @@ def load_policy(spec: JobSpec) -> tuple[Any, Any]:
     model = load_causal_model(Path(spec.base.modelPath))
     tokenizer = load_tokenizer(Path(spec.base.modelPath))
     if spec.base.adapterPath is not None:
-        return load_adapter(model, Path(spec.base.adapterPath), trainable=True), tokenizer
+        policy = load_adapter(model, Path(spec.base.adapterPath), trainable=True)
+    else:
+        policy = new_adapter(model, spec, "CAUSAL_LM")
+    speed_up_frozen_layers(policy)
+    return policy, tokenizer
+
+
+def new_adapter(model: Any, spec: JobSpec, task_type: str) -> Any:
+    """Put a new LoRA adapter on `model`, which changes nothing yet; seeded.
+
+    Raises:
+        RunFailure: bad_spec when firstLayer is beyond the last layer.
+    """
     torch.manual_seed(spec.seed)
-    return get_peft_model(model, lora_config(spec, model, "CAUSAL_LM")), tokenizer
+    return get_peft_model(model, lora_config(spec, model, task_type))
 
 
 def lora_config(spec: JobSpec, model: Any, task_type: str) -> LoraConfig:

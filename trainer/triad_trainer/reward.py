@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from peft import get_peft_model
 from transformers import AutoModelForSequenceClassification
 from trl import RewardConfig, RewardTrainer
 
@@ -18,8 +17,9 @@ from triad_trainer.checkpoint import ExactCheckpoints
 from triad_trainer.contract import JobSpec
 from triad_trainer.data import Rows
 from triad_trainer.errors import RunFailure
+from triad_trainer.frozen_linear import speed_up_frozen_layers
 from triad_trainer.lengths import without_long_pairs
-from triad_trainer.model import load_adapter, load_causal_model, load_tokenizer, lora_config
+from triad_trainer.model import load_adapter, load_causal_model, load_tokenizer, new_adapter
 from triad_trainer.progress import Progress, fit
 from triad_trainer.reward_report import Pair, reward_report
 from triad_trainer.scoring import Scorer, conversation_ids
@@ -37,9 +37,10 @@ def train_reward(spec: JobSpec, train: Rows, held_out: Rows | None, progress: Pr
     """
     tokenizer = load_tokenizer(Path(spec.base.modelPath))
     train = without_long_pairs(train, tokenizer, spec.hyperparameters.maxLength, progress.events)
-    model = _classifier(spec, tokenizer)
+    model = new_adapter(_classifier(spec, tokenizer), spec, "SEQ_CLS")
+    speed_up_frozen_layers(model)
     trainer = ExactRewardTrainer(
-        model=get_peft_model(model, lora_config(spec, model, "SEQ_CLS")),
+        model=model,
         processing_class=tokenizer,
         # TRL would leave out long pairs without a word; without_long_pairs has done it with one.
         args=RewardConfig(max_length=None, **common_arguments(spec), **evaluation_arguments(spec)),

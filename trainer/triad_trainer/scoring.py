@@ -9,6 +9,7 @@ import torch
 from transformers import AutoModelForSequenceClassification
 
 from triad_trainer.errors import RunFailure
+from triad_trainer.frozen_linear import speed_up_frozen_layers
 from triad_trainer.model import UNREADABLE, check_model_files, device, dtype, load_tokenizer
 
 BATCH = 64
@@ -45,7 +46,8 @@ class Scorer:
             raise RunFailure(
                 "bad_model", f"{directory}: not a complete reward model with one label ({[*departing][:3]})."
             )
-        self._model: Any = model.to(device()).eval()
+        self._model: Any = model.to(device()).eval().requires_grad_(False)
+        speed_up_frozen_layers(self._model)
 
     @torch.inference_mode()
     def score(self, conversations: list[Conversation]) -> list[float]:
