@@ -117,7 +117,11 @@ def test_pickles_and_wrong_weights_are_refused(server, directories, tmp_path):
     shutil.copytree(directories.base, fewer)
     config = json.loads((fewer / "config.json").read_text()) | {"num_hidden_layers": 1}
     (fewer / "config.json").write_text(json.dumps(config))
+    broken = tmp_path / "broken"
+    shutil.copytree(directories.base, broken)
+    (broken / "model.safetensors").write_bytes(b"\xff" * 100)
     for path, kind, hint in (
+        (broken, "generate", "cannot be loaded"),
         (pickled, "generate", "pytorch_model.bin is a pickle"),
         (fewer, "generate", "left over"),
         (directories.base, "reward", "score.weight"),
@@ -136,7 +140,10 @@ def test_adapters_that_do_not_fit_are_refused_and_leave_nothing(server, director
         config.write_text(json.dumps(json.loads(config.read_text()) | changes))
         return str(tmp_path / name)
 
+    broken = variant("broken")
+    (tmp_path / "broken" / "adapter_model.safetensors").write_bytes(b"\xff" * 100)
     for path, hint in (
+        (broken, "does not fit"),
         (variant("dora", use_dora=True), "use_dora"),
         (variant("rank", r=2), "size mismatch"),
         (variant("layer", layers_to_transform=[0]), "left over"),

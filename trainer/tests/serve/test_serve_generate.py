@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import random
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -109,6 +110,17 @@ def test_rows_beyond_the_memory_wait_or_go_back_to_the_queue(server, reference, 
     answers = together(server, calls)
     assert sum(preempted) > 0
     assert [content(a) for a in answers] == [reference(c["content"], 40) for c in calls]
+
+
+def test_short_prompts_that_join_leave_a_long_row_whole(server, reference):
+    long = {"content": "a long prompt " * 20, "max_tokens": 200}
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(lambda: server.chat(**long))
+        wait_for(lambda: bool(server.engine.rows))
+        calls = [{"content": f"{i}", "max_tokens": 5} for i in range(12)]
+        answers = together(server, calls)
+        assert content(first.result()) == reference(**long)
+    assert [content(a) for a in answers] == [reference(c["content"], 5) for c in calls]
 
 
 def test_stop_strings_end_the_text_before_them(server):

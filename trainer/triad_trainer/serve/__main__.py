@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import logging
 import os
@@ -68,7 +69,9 @@ def _positive(text: str) -> int:
 
 
 def _watch_parent(server: Server) -> None:
-    sys.stdin.buffer.read()
+    with contextlib.suppress(OSError):
+        while os.read(0, 4096):
+            pass
     server.end()
 
 

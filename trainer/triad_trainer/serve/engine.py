@@ -106,9 +106,12 @@ class Engine:
                 self.cache.copy(len(self.rows), row, len(last.ids))
                 self.rows[row] = last
 
+    def _longest(self) -> int:
+        return max((len(s.ids) for s in self.rows), default=0)
+
     def _next_group(self) -> list[Sequence]:
         group: list[Sequence] = []
-        longest = max((len(s.ids) for s in self.rows), default=0)
+        longest = self._longest()
         while self._waiting and len(self.rows) + len(group) < MAX_ROWS:
             longest = max(longest, len(self._waiting[0].ids) + 1)
             taken = len(self.rows) + len(group)
@@ -119,7 +122,7 @@ class Engine:
 
     def _preempt(self) -> None:
         """Give rows back to the queue while the next token would exceed the memory for keys and values."""
-        while len(self.rows) > 1 and len(self.rows) * (max(len(s.ids) for s in self.rows) + 1) > self._budget:
+        while len(self.rows) > 1 and len(self.rows) * (self._longest() + 1) > self._budget:
             self._waiting.appendleft(self.rows.pop())
 
     def _distinct(self, sequences: list[Sequence]) -> list[Prompt]:
@@ -149,7 +152,7 @@ class Engine:
         first = len(self.rows)
         copies = [(source, s) for source, p in enumerate(prompts) for s in p.sequences[1:]]
         width = max(len(p.ids) - p.known for p in prompts)
-        slots = max(len(p.ids) for p in prompts)
+        slots = max(self._longest(), *(len(p.ids) for p in prompts))
         self.cache.reserve(first, first + len(prompts) + len(copies), slots)
         ids, positions = [], []
         for row, prompt in enumerate(prompts, first):

@@ -48,7 +48,7 @@ class BatchCache:
         return torch.zeros(layers, 2, rows, slots, heads, head_size, dtype=self._dtype, device=self._device)
 
     def reserve(self, used_rows: int, rows: int, slots: int) -> None:
-        """Make room for `rows` rows of `slots` tokens, keeping the first `used_rows` rows."""
+        """Make room for `rows` rows of `slots` tokens, keeping that much of the first `used_rows` rows."""
         old = self._buffer
         if rows <= old.shape[2] and slots <= old.shape[3]:
             return

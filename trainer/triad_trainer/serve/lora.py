@@ -47,7 +47,7 @@ class LoraAdapters:
         self._loaded += 1
         try:
             self._inject(config, name, path)
-        except (ValueError, RuntimeError, KeyError) as error:
+        except Exception as error:  # safetensors and PEFT raise types of their own
             if self._peft is not None and name in self._peft.peft_config:
                 self._peft.delete_adapter(name)
             raise ServeError(400, f"{path} does not fit the base model: {error}", code="bad_adapter") from error

@@ -51,7 +51,7 @@ def _load(auto: Any, path: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBa
             path, dtype=dtype, use_safetensors=True, local_files_only=True, output_loading_info=True
         )
         tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except Exception as error:  # safetensors, tokenizers and transformers raise types of their own
         raise ServeError(400, f"{path} cannot be loaded: {error}", code="bad_model") from error
     # A missing score head or fewer layers than the file holds would be filled or dropped in silence.
     odd = sorted(map(str, [*info["missing_keys"], *info["unexpected_keys"], *info["mismatched_keys"]]))
@@ -63,4 +63,8 @@ def _load(auto: Any, path: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBa
         )
     model = model.to(device).eval()
     pack_linear_layers(model)
+    # safetensors maps the file into memory: copy what is left of it, since the file may go while the model serves.
+    for parameter in model.parameters():
+        if not parameter.is_mkldnn:
+            parameter.data = parameter.data.clone()
     return model, tokenizer

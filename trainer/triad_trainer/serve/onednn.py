@@ -1,7 +1,8 @@
-"""Linear layers on oneDNN instead of MKL, for float32 on CPUs."""
+"""Linear layers on oneDNN instead of MKL, for float32 on x86 CPUs."""
 
 from __future__ import annotations
 
+import platform
 from functools import partial
 
 import torch
@@ -13,9 +14,9 @@ def pack_linear_layers(model: nn.Module) -> None:
 
     torch multiplies float32 matrices with MKL, which takes its AVX2 kernels on AMD processors; oneDNN goes by what
     the processor can do (2.4 times as fast on Zen 5 with AVX-512), and its rows do not depend on how many there are.
-    Does nothing where torch was built without oneDNN.
+    Does nothing on other machines.
     """
-    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+    if platform.machine() not in ("x86_64", "AMD64") or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return
     for layer in model.modules():
         if type(layer) is nn.Linear and layer.weight.dtype == torch.float32 and layer.weight.device.type == "cpu":

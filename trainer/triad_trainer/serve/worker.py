@@ -73,6 +73,8 @@ class Worker(threading.Thread):
                     self._step(model)
 
     def _answer(self, future: Future[object], function: Callable[[], object]) -> None:
+        if not future.set_running_or_notify_cancel():
+            return
         import torch  # here, since an idle server should stay small
 
         torch.set_num_threads(self._threads)
