@@ -71,7 +71,7 @@ export async function prepare(client: Client, recipe: Recipe, receiver: Receiver
     input: { name: `smart-home/sealed-${test.version}`, dataset: test.ref, grader: GOLD, sealed: true },
   });
   say('Sealed: sentence templates, rooms and items that no training row has; answers are scored by the service and not shown.');
-  const { createWebhookEndpoint: webhook } = await client.request(CreateWebhookEndpointDocument, { url: receiver.url, eventTypes: null });
+  const { createWebhookEndpoint: webhook } = await client.request(CreateWebhookEndpointDocument, { url: receiver.url, eventTypes: [] });
   receiver.trust(webhook.secret);
   const prompts = JSON.parse(readFileSync(join(directory, 'prompts.json'), 'utf8')) as Setting['prompts'];
   return { recipe, directory, base: refOf(base), suite: suite.name, prompts, grader: GOLD };

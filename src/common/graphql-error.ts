@@ -20,8 +20,11 @@ export function formatGraphqlError(formatted: GraphQLFormattedError, error: unkn
     return { message: [message].flat().join('; '), ...place, extensions: { code: 'bad_input' } };
   }
   // Errors of the GraphQL layer itself (syntax, unknown field, wrong type) speak about the client's document.
-  if (original instanceof GraphQLError && formatted.extensions?.['code'] !== 'INTERNAL_SERVER_ERROR') {
-    return { message: formatted.message, ...place, extensions: { code: formatted.extensions?.['code'] ?? 'bad_input' } };
+  if (original instanceof GraphQLError) {
+    const code = formatted.extensions?.['code'];
+    if (code !== 'INTERNAL_SERVER_ERROR') return { message: formatted.message, ...place, extensions: { code: code ?? 'bad_input' } };
+    // graphql-js finds a null given for an argument with a default only while executing.
+    if (/^Argument /.test(original.message)) return { message: formatted.message, ...place, extensions: { code: 'bad_input' } };
   }
   logger.error(original instanceof Error ? original.stack : String(original));
   return { message: 'An internal error happened; it is in the server\'s log.', ...place, extensions: { code: 'internal' } };

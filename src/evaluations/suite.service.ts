@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { isDeepStrictEqual } from 'node:util';
 import { DomainError, notFound } from '../common/errors.js';
 import { columnsOf, parseGrader } from '../common/graders.js';
 import { newId } from '../common/ids.js';
@@ -16,7 +17,7 @@ export class SuiteService {
   ) {}
 
   /**
-   * What all candidates are measured on. A suite on a sealed data set is sealed.
+   * What all candidates are measured on. A suite on a sealed data set is sealed. The same suite asked for again is that one.
    * @param input.dataset reference to a version of format `prompt`
    * @param input.grader contracts/grader.schema.json; the gold score is a program, never a model
    * @throws DomainError bad_input, bad_data (a column that the grader reads is missing), not_found, conflict.
@@ -38,9 +39,11 @@ export class SuiteService {
       const missing = columns.find((column) => !Object.hasOwn(row, column));
       if (missing) throw new DomainError('bad_data', `Row ${index} of ${dataset.name}/${dataset.version} has no column ${JSON.stringify(missing)}, which the grader reads.`, 'grader');
     }
-    const suite = await this.evaluations.addSuite(ctx, { id: newId('suite'), name: input.name, datasetVersionId: dataset.id, grader, sealed: dataset.sealed });
-    if (!suite) throw new DomainError('conflict', `There is a suite ${JSON.stringify(input.name)} already. Suites do not change, so that results stay comparable; choose another name.`, 'name');
-    return suite;
+    const wanted = { name: input.name, datasetVersionId: dataset.id, grader, sealed: dataset.sealed };
+    const suite = await this.evaluations.addSuite(ctx, { id: newId('suite'), ...wanted });
+    const existing = suite ?? await this.findByName(ctx, input.name);
+    if (existing.datasetVersionId !== dataset.id || !isDeepStrictEqual(existing.grader, grader)) throw new DomainError('conflict', `There is a suite ${JSON.stringify(input.name)} already, on other data or with another grader. Suites do not change, so that results stay comparable; choose another name.`, 'name');
+    return existing;
   }
 
   /** @throws DomainError not_found. */
