@@ -1,12 +1,15 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DomainError } from '../common/errors.js';
 import type { RequestContext } from '../common/request-context.js';
 import { CONFIG, type Config } from '../config/config.js';
 import type { DataRef, Grader, JobSpec, RlOptions } from '../contracts/contracts.generated.js';
 import { DatasetService } from '../datasets/dataset.service.js';
+import type { ChatMessage, DatasetRow } from '../datasets/row.js';
 import { verifyManifest } from '../models/manifest.js';
 import { ModelService } from '../models/model.service.js';
+import type { PromptVersionEntity } from '../prompts/prompt.entity.js';
 import { PromptService } from '../prompts/prompt.service.js';
 import type { FineTuneCheckpointEntity, FineTuneJobEntity } from './fine-tune-job.entity.js';
 import { FineTuneJobRepository } from './fine-tune-job.repository.js';
@@ -60,18 +63,27 @@ export class AttemptService {
   private async writeData(ctx: RequestContext, job: FineTuneJobEntity, directory: string): Promise<DataRef> {
     const dataset = await this.datasets.findVersionById(ctx, job.datasetVersionId);
     const prompt = job.promptVersionId === null ? null : await this.prompts.findVersionById(ctx, job.promptVersionId);
-    const render = prompt && (({ input }: { input?: Record<string, unknown> }) => this.prompts.render(prompt, input ?? {}));
+    const render = prompt && ((row: DatasetRow) => this.render(prompt, row));
     const [trainPath, evalPath] = [join(directory, 'train.jsonl'), join(directory, 'eval.jsonl')];
     await this.datasets.materialise(ctx, dataset, 'train', trainPath, render);
     const heldOut = dataset.holdoutRows > 0 && await this.datasets.materialise(ctx, dataset, 'holdout', evalPath, render);
     return { trainPath, evalPath: heldOut ? evalPath : null };
   }
 
+  private render(prompt: PromptVersionEntity, row: DatasetRow): ChatMessage[] {
+    try {
+      return this.prompts.render(prompt, row.input ?? {});
+    } catch (error) {
+      if (!(error instanceof DomainError)) throw error;
+      throw new DomainError('bad_data', `${error.message} The row: ${JSON.stringify(row).slice(0, 300)}`);
+    }
+  }
+
   /** Checkpoints on disk are kept few and may be damaged: the newest whose every byte is as it was written. */
   private async newestSoundCheckpoint(ctx: RequestContext, job: FineTuneJobEntity): Promise<FineTuneCheckpointEntity | null> {
     for (const checkpoint of await this.jobs.checkpoints(ctx, job.id)) {
-      const sound = await verifyManifest(join(this.config.TRIAD_HOME, checkpoint.path), checkpoint.manifest).then(() => true, (error: Error) => {
-        this.logger.warn(`Checkpoint ${checkpoint.path} is passed over: ${error.message}`);
+      const sound = await verifyManifest(join(this.config.TRIAD_HOME, checkpoint.path), checkpoint.manifest).then(() => true, (error: unknown) => {
+        this.logger.warn(`Checkpoint ${checkpoint.path} is passed over: ${String(error)}`);
         return false;
       });
       if (sound) return checkpoint;

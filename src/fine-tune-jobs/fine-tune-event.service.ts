@@ -47,7 +47,7 @@ export class FineTuneEventService {
       throw new DomainError('unauthenticated', 'The one-run token is not that of the job\'s current attempt.');
     }
     const batch = parseBatch(body);
-    return this.ingest(RequestContext.forJob(job!.projectId, 'fine-tune.events'), jobId, batch);
+    return this.ingest(RequestContext.forJob(job.projectId, 'fine-tune.events'), jobId, batch);
   }
 
   /**

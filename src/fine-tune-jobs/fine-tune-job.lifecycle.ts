@@ -13,7 +13,7 @@ import { FineTuneEventService, hashToken } from './fine-tune-event.service.js';
 import { FineTuneJobEntity, type FineTuneStatus } from './fine-tune-job.entity.js';
 import { FineTuneJobRepository } from './fine-tune-job.repository.js';
 import { FineTuneResultService } from './fine-tune-result.service.js';
-import { classifyStaleRun, type RunEnd } from './run-policy.js';
+import { classifyStaleRun, lostAttempt, type RunEnd } from './run-policy.js';
 
 /** Every change of status there is. A job is created as queued. */
 const TRANSITIONS = {
@@ -58,10 +58,10 @@ export class FineTuneJobLifecycle {
   }
 
   /** Starts the next attempt, first taking the job from a worker that fell silent. @returns null when it is not free. */
-  claim(ctx: RequestContext, id: string): Promise<Claim | null> {
+  async claim(ctx: RequestContext, id: string): Promise<Claim | null> {
+    await this.releaseStale(ctx, id);
     const token = randomBytes(32).toString('base64url');
     return this.database.transaction(ctx, async (tx) => {
-      await this.releaseStale(tx, id);
       const job = await this.move(tx, 'claim', { id }, {
         attempt: () => 'attempt + 1', tokenHash: hashToken(token), heartbeatAt: now, startedAt: () => 'coalesce(started_at, now())',
         summary: null, rewardReport: null, etaSeconds: null,
@@ -80,20 +80,37 @@ export class FineTuneJobLifecycle {
   }
 
   /** Ends an attempt or hands it back; a job that was asked to stop is cancelled. @returns null when the attempt was fenced. */
-  finish(ctx: RequestContext, key: AttemptKey, end: RunEnd): Promise<FineTuneJobEntity | null> {
-    return this.database.transaction(ctx, async (tx) => {
-      const job = await this.jobs.lock(tx, { id: key.id, attempt: key.attempt, status: 'running' });
-      return job && this.end(tx, job, end);
-    });
+  async finish(ctx: RequestContext, key: AttemptKey, end: RunEnd): Promise<FineTuneJobEntity | null> {
+    try {
+      return await this.finishAs(ctx, key, () => Promise.resolve(end));
+    } catch (error) {
+      if (end.as !== 'succeeded' || !(error instanceof DomainError)) throw error;
+      const failure = { code: 'bad_artefact', message: `What was trained cannot be registered: ${error.message}` };
+      return this.finishAs(ctx, key, (_, job) => Promise.resolve(lostAttempt(job.lostAttempts, failure)));
+    }
   }
 
   /** Frees a running job whose worker fell silent. @returns whether there was something to free. */
-  releaseStale(ctx: RequestContext, id: string): Promise<boolean> {
+  async releaseStale(ctx: RequestContext, id: string): Promise<boolean> {
+    const job = await this.jobs.find(ctx, id);
+    if (job?.status !== 'running') return false;
+    const key = { id, projectId: ctx.projectId, attempt: job.attempt };
+    const end = await this.staleEnd(ctx, job);
+    if (end?.as === 'succeeded') return (await this.finish(ctx, key, end)) !== null;
+    // Its worker may have come back before the row was locked.
+    return end !== null && (await this.finishAs(ctx, key, (tx, locked) => this.staleEnd(tx, locked))) !== null;
+  }
+
+  private async staleEnd(ctx: RequestContext, job: FineTuneJobEntity): Promise<RunEnd | null> {
+    const [silentSeconds, artefact] = await Promise.all([this.jobs.silentSeconds(ctx, job.id), this.events.artefactOf(ctx, job)]);
+    return classifyStaleRun({ silentSeconds, lostAttempts: job.lostAttempts, finished: job.summary, hasArtefact: artefact !== null });
+  }
+
+  private finishAs(ctx: RequestContext, key: AttemptKey, endOf: (tx: RequestContext, job: FineTuneJobEntity) => Promise<RunEnd | null>): Promise<FineTuneJobEntity | null> {
     return this.database.transaction(ctx, async (tx) => {
-      // Another that holds the row is writing to it: then it is not stale.
-      const job = await this.jobs.lock(tx, { id, status: 'running' }, true);
-      const end = job && classifyStaleRun({ ...job, silentSeconds: await this.jobs.silentSeconds(tx, id) });
-      return end ? (await this.end(tx, job, end)) !== null : false;
+      const job = await this.jobs.lock(tx, { id: key.id, attempt: key.attempt, status: 'running' });
+      const end = job && await endOf(tx, job);
+      return end ? this.end(tx, job, end) : null;
     });
   }
 

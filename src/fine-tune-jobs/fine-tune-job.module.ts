@@ -16,13 +16,14 @@ import { FineTuneJobResolver } from './fine-tune-job.resolver.js';
 import { FineTuneJobService } from './fine-tune-job.service.js';
 import { FineTuneResultService } from './fine-tune-result.service.js';
 import { RunEventsController } from './run-events.controller.js';
+import { SpoolService } from './spool.service.js';
 
 @Module({
   imports: [PromptModule, DatasetModule, ModelModule, WebhookModule],
   controllers: [RunEventsController],
   providers: [
     FineTuneJobRepository, FineTuneEventRepository, FineTuneEventService, FineTuneInputService, FineTuneResultService, FineTuneJobLifecycle,
-    FineTuneJobService, AttemptService, ProcessExecutor, FineTuneJobProcessor, FineTuneJobReconciler, FineTuneJobResolver,
+    FineTuneJobService, AttemptService, SpoolService, ProcessExecutor, FineTuneJobProcessor, FineTuneJobReconciler, FineTuneJobResolver,
   ],
   exports: [FineTuneJobService],
 })

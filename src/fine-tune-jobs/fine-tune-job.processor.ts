@@ -1,15 +1,15 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { setTimeout as wait } from 'node:timers/promises';
-import { DomainError } from '../common/errors.js';
 import { RequestContext } from '../common/request-context.js';
 import { HandlesJob } from '../queue/handles-job.js';
 import type { JobPayload } from '../queue/jobs.js';
-import { AttemptService } from './attempt.service.js';
-import { ProcessExecutor } from './executors/process.executor.js';
+import { AttemptService, type PreparedAttempt } from './attempt.service.js';
+import { ProcessExecutor, type TrainerExit } from './executors/process.executor.js';
 import { FineTuneEventService } from './fine-tune-event.service.js';
 import { type AttemptKey, type Claim, FineTuneJobLifecycle } from './fine-tune-job.lifecycle.js';
 import { FineTuneJobService } from './fine-tune-job.service.js';
-import { classifyEnd, lostAttempt, type RunEnd } from './run-policy.js';
+import { classifyEnd, classifyError, type RunEnd } from './run-policy.js';
+import { SpoolService } from './spool.service.js';
 
 const HEARTBEAT_MS = 5_000;
 /** A cancelled trainer that has not ended by then is killed: nobody wants its checkpoint. */
@@ -25,6 +25,7 @@ export class FineTuneJobProcessor {
     private readonly attempts: AttemptService,
     private readonly executor: ProcessExecutor,
     private readonly events: FineTuneEventService,
+    private readonly spool: SpoolService,
     private readonly jobs: FineTuneJobService,
   ) {}
 
@@ -39,7 +40,8 @@ export class FineTuneJobProcessor {
     const beating = this.keepBeating(ctx, key, { cancel, kill }, done.signal);
     try {
       const end = await this.execute(ctx, claim, { shutdown, cancel: cancel.signal, kill: kill.signal });
-      await this.finish(ctx, claim, key, end);
+      const job = await this.lifecycle.finish(ctx, key, end);
+      this.logger.log(job ? `Job ${key.id}, attempt ${key.attempt}: ${job.status}` : `Job ${key.id}: attempt ${key.attempt} was taken over; what it made is dropped.`);
     } finally {
       done.abort();
       await beating;
@@ -47,29 +49,20 @@ export class FineTuneJobProcessor {
   }
 
   private async execute(ctx: RequestContext, { job, token }: Claim, signals: { shutdown: AbortSignal; cancel: AbortSignal; kill: AbortSignal }): Promise<RunEnd> {
+    const stop = AbortSignal.any([signals.shutdown, signals.cancel]);
+    let prepared: PreparedAttempt;
+    let exit: TrainerExit;
     try {
-      const { specPath, checkpointId } = await this.attempts.prepare(ctx, job);
-      const stop = AbortSignal.any([signals.shutdown, signals.cancel]);
-      const exit = await this.executor.execute(specPath, token, { stop, kill: signals.kill });
-      const [{ summary }, artefact] = await Promise.all([this.jobs.get(ctx, job.id), this.events.artefactOf(ctx, job)]);
-      return classifyEnd({
-        exit, finished: summary, hasArtefact: artefact !== null, checkpointId, lostAttempts: job.lostAttempts, workerStopping: signals.shutdown.aborted,
-      });
+      prepared = await this.attempts.prepare(ctx, job);
+      exit = await this.executor.execute(prepared.specPath, token, { stop, kill: signals.kill });
     } catch (error) {
-      if (error instanceof DomainError) return { as: 'failed', failure: { code: error.code, message: error.message }, stderr: '' };
-      this.logger.error(error instanceof Error ? error.stack : String(error));
-      return lostAttempt(job.lostAttempts, { code: 'internal', message: error instanceof Error ? error.message : String(error) });
+      this.logger.warn(`Job ${job.id}, attempt ${job.attempt}: ${error instanceof Error ? error.stack : String(error)}`);
+      return classifyError(error, job.lostAttempts);
     }
-  }
-
-  private async finish(ctx: RequestContext, { job }: Claim, key: AttemptKey, end: RunEnd): Promise<void> {
-    try {
-      const finished = await this.lifecycle.finish(ctx, key, end);
-      this.logger.log(finished ? `Job ${job.id}, attempt ${job.attempt}: ${finished.status}` : `Job ${job.id}: attempt ${job.attempt} was taken over; its result is dropped.`);
-    } catch (error) {
-      if (!(end.as === 'succeeded' && error instanceof DomainError)) throw error;
-      await this.lifecycle.finish(ctx, key, lostAttempt(job.lostAttempts, { code: 'bad_artefact', message: error.message }));
-    }
+    if (exit.code !== 0 && !signals.kill.aborted) await this.spool.take(ctx, job);
+    const { summary } = await this.jobs.get(ctx, job.id);
+    const hasArtefact = (await this.events.artefactOf(ctx, job)) !== null;
+    return classifyEnd({ exit, finished: summary, hasArtefact, checkpointId: prepared.checkpointId, lostAttempts: job.lostAttempts, workerStopping: signals.shutdown.aborted });
   }
 
   private async keepBeating(ctx: RequestContext, key: AttemptKey, { cancel, kill }: { cancel: AbortController; kill: AbortController }, done: AbortSignal): Promise<void> {

@@ -36,18 +36,15 @@ export class FineTuneJobRepository {
     });
   }
 
-  /** The job, locked until the transaction ends; null also when `skipLocked` and another holds the lock. */
-  lock(tx: RequestContext, key: { id: string; attempt?: number; status?: 'running' }, skipLocked = false): Promise<FineTuneJobEntity | null> {
-    return tx.tx!.findOne(FineTuneJobEntity, {
-      where: { projectId: tx.projectId, ...key },
-      lock: { mode: 'pessimistic_write', ...(skipLocked ? { onLocked: 'skip_locked' } : {}) },
-    });
+  /** The job, locked until the transaction ends. */
+  lock(tx: RequestContext, key: { id: string; attempt?: number; status?: 'running' }): Promise<FineTuneJobEntity | null> {
+    return tx.tx!.findOne(FineTuneJobEntity, { where: { projectId: tx.projectId, ...key }, lock: { mode: 'pessimistic_write' } });
   }
 
   /** Seconds of database time since the last heartbeat. */
-  async silentSeconds(tx: RequestContext, id: string): Promise<number> {
-    const [row] = await tx.tx!.query<{ silent: number | null }[]>(
-      'SELECT extract(epoch FROM clock_timestamp() - heartbeat_at)::float8 AS silent FROM fine_tune_jobs WHERE id = $1 AND project_id = $2', [id, tx.projectId]);
+  async silentSeconds(ctx: RequestContext, id: string): Promise<number> {
+    const [row] = await this.database.manager(ctx).query<{ silent: number | null }[]>(
+      'SELECT extract(epoch FROM clock_timestamp() - heartbeat_at)::float8 AS silent FROM fine_tune_jobs WHERE id = $1 AND project_id = $2', [id, ctx.projectId]);
     return row?.silent ?? 0;
   }
 
@@ -66,7 +63,7 @@ export class FineTuneJobRepository {
 
   /** Writes what the trainer reported; nothing once the attempt is over. */
   async report(tx: RequestContext, key: Required<RunKey>, set: Partial<Pick<FineTuneJobEntity, 'step' | 'etaSeconds' | 'summary' | 'rewardReport'>>): Promise<void> {
-    if (Object.keys(set).length > 0) await tx.tx!.update(FineTuneJobEntity, { ...key, status: 'running' }, set as object);
+    if (Object.keys(set).length > 0) await tx.tx!.update(FineTuneJobEntity, { ...key, status: 'running' }, set);
   }
 
   async requestStop(tx: RequestContext, id: string): Promise<void> {
@@ -74,7 +71,7 @@ export class FineTuneJobRepository {
   }
 
   async addCheckpoint(tx: RequestContext, checkpoint: Omit<FineTuneCheckpointEntity, 'projectId' | 'createdAt'>): Promise<void> {
-    await tx.tx!.createQueryBuilder().insert().into(FineTuneCheckpointEntity).values({ ...checkpoint, projectId: tx.projectId } as object)
+    await tx.tx!.createQueryBuilder().insert().into(FineTuneCheckpointEntity).values({ ...checkpoint, projectId: tx.projectId })
       .orUpdate(['path', 'manifest', 'metrics'], ['job_id', 'attempt', 'step']).execute();
   }
 

@@ -71,7 +71,7 @@ function rlOf(method: FineTuneMethod, given: GivenSettings['rl']): RlOptions | u
   const { reward, gold, guards, ...numbers } = given;
   const rl: RlOptions = {
     ...DEFAULT_RL, ...present(numbers), reward: parseGrader(reward), gold: gold == null ? null : parseGrader(gold),
-    ...(guards ? { guards: guards as NonNullable<RlOptions['guards']> } : {}),
+    ...(guards ? { guards: { ...guards, stop: guards.stop ?? false } } : {}),
   };
   if (rl.gold?.type === 'length') throw new DomainError('bad_input', 'A length grader measures nothing worth having; take another for rl.gold.', 'rl.gold');
   return check('rl', rl);

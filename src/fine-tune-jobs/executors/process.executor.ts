@@ -61,7 +61,7 @@ export class ProcessExecutor implements OnModuleDestroy {
   keepWarm(): Promise<number> {
     if (!this.config.TRIAD_WARM_TRAINER || this.closing || this.warm?.isWaiting) return Promise.resolve(0);
     this.warm = this.start();
-    this.warm.exit.catch((error: Error) => this.logger.error(error.message));
+    this.warm.exit.catch((error: unknown) => this.logger.error(String(error)));
     return Promise.resolve(1);
   }
 
