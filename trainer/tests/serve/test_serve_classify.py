@@ -61,6 +61,19 @@ def test_tokens_are_those_of_trl_and_scores_those_of_the_model(server, directori
     assert len({round(x, 3) for x in alone}) == len(alone)
 
 
+def test_conversations_that_begin_alike_score_as_alone(server, monkeypatch):
+    batches: list[int] = []
+    scorer = server.catalog.entries["reward"].model
+    score = scorer._score
+    monkeypatch.setattr(scorer, "_score", lambda rows: batches.append(len(rows)) or score(rows))
+    texts = [f"The same beginning of every text: {'ab' * i}" for i in range(9)]
+    alone = [classify(server, input=text, use_activation=False)["data"][0]["probs"][0] for text in texts]
+    assert batches == [1] * 9
+    with_others = classify(server, input=[*texts, texts[0]], use_activation=False)["data"]
+    assert batches[9:] == [10]
+    assert [d["probs"][0] for d in with_others] == pytest.approx([*alone, alone[0]], abs=1e-5)
+
+
 def test_the_answer_has_vllms_shape_and_a_sigmoid_by_default(server):
     raw = classify(server, messages=CONVERSATIONS[0], use_activation=False)["data"][0]["probs"][0]
     body = classify(server, messages=CONVERSATIONS[0])

@@ -10,6 +10,7 @@ import os
 import socket
 import sys
 import threading
+import warnings
 
 from triad_trainer.environment import prepare_environment, usable_cores
 
@@ -78,6 +79,7 @@ def _watch_parent(server: Server) -> None:
 def main() -> int:
     """Run until SIGTERM, SIGINT or, with --parent-pipe, the end of stdin; 1 when a model cannot be loaded."""
     arguments = _arguments()
+    warnings.filterwarnings("ignore", category=FutureWarning)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     kinds: list[tuple[str, str, Kind]] = [(*pair, "generate") for pair in arguments.model]
     kinds += [(*pair, "reward") for pair in arguments.reward]

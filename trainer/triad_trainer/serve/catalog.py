@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from .classify import Scorer
     from .engine import Engine
 
+logger = logging.getLogger(__name__)
 Kind = Literal["generate", "reward"]
 M = TypeVar("M")
 MAX_REWARD_MODELS = 8
@@ -96,6 +98,7 @@ class Catalog:
 
             model = await asyncio.wrap_future(self.worker.call(load))
             self.entries[name] = Entry(name, _real(path), model, kind)
+            logger.info("loaded %s model %s from %s", kind, name, path)
 
     async def load_adapter(self, name: str, path: str, base: str | None) -> None:
         """Load a LoRA adapter onto a base model (by default the only one)."""
@@ -108,6 +111,7 @@ class Catalog:
             engine: Engine = parent.model  # type: ignore[assignment]
             adapter = await asyncio.wrap_future(self.worker.call(lambda: engine.adapters.load(directory)))
             self.entries[name] = Entry(name, _real(path), engine, "generate", parent, adapter)
+            logger.info("loaded adapter %s of %s from %s", name, parent.name, path)
 
     async def unload(self, name: str, *, adapter: bool) -> None:
         """Take a model or an adapter out of service; returns once its last request has ended and it is gone."""
@@ -123,6 +127,7 @@ class Catalog:
         await asyncio.wrap_future(self.worker.call(lambda: self._drop(entry)))
         for each in leaving:
             del self.entries[each.name]
+            logger.info("unloaded %s", each.name)
 
     async def _make_room(self, alike: list[Entry], limit: int) -> None:
         """Unload the one that was used longest ago when `limit` are loaded already."""

@@ -7,14 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from transformers import DynamicCache
 
 from .errors import ServeError
+from .kv_cache import common_prefix
 from .models import load_scorer
 
 MAX_WAITING = 4096
 STEP_ROWS = 64
 BATCH_TOKENS = 2048
+MIN_SHARED_TOKENS = 16
 
 
 @dataclass(eq=False)
@@ -64,13 +68,20 @@ class Scorer:
         self._batch = []
 
     def _score(self, rows: list[list[int]]) -> list[float]:
-        """Scores of token rows, padded on the right as in training."""
-        width = max(map(len, rows))
-        pad = self.model.config.pad_token_id
+        """Scores of token rows, padded on the right as in training; what all of them begin with is computed once."""
+        shared = min(min(map(len, rows)) - 1, *(common_prefix(np.asarray(rows[0]), np.asarray(row)) for row in rows))
         device = self.model.device
-        ids = torch.tensor([row + [pad] * (width - len(row)) for row in rows], device=device)
-        mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=device)
+        cache = DynamicCache(config=self.model.config)
         with torch.inference_mode():
-            logits = self.model(input_ids=ids, attention_mask=mask, use_cache=False).logits
+            if len(rows) > 1 and shared >= MIN_SHARED_TOKENS:
+                self.model.base_model(input_ids=torch.tensor([rows[0][:shared]], device=device), past_key_values=cache)
+                cache.batch_repeat_interleave(len(rows))
+            else:
+                shared = 0
+            width = max(map(len, rows))
+            pad = self.model.config.pad_token_id
+            ids = torch.tensor([row[shared:] + [pad] * (width - len(row)) for row in rows], device=device)
+            mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=device)
+            logits = self.model(input_ids=ids, attention_mask=mask, past_key_values=cache).logits
         scores: list[float] = logits[:, 0].float().tolist()
         return scores

@@ -13,6 +13,7 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.utils.logging import disable_progress_bar
 
 from .errors import ServeError
 from .onednn import pack_linear_layers
@@ -46,6 +47,7 @@ def load_scorer(path: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
 
 def _load(auto: Any, path: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     device, dtype = device_and_dtype()
+    disable_progress_bar()
     try:
         model, info = auto.from_pretrained(
             path, dtype=dtype, use_safetensors=True, local_files_only=True, output_loading_info=True
