@@ -119,6 +119,8 @@ def change(spec, path, value):
         ("sft", "hyperparameters.gradientAccumulationSteps", 3, "must be a multiple of gradientAccumulationSteps (3)"),
         ("sft", "lora.firstLayer", 4, "lora.firstLayer is 4, but the model has 4 layers"),
         ("reward", "reward", {"layers": 9}, "reward.layers is 9, but the model has 4 layers"),
+        ("dpo", "hyperparameters.beta", 0, "hyperparameters.beta must be above 0 for dpo"),
+        ("grpo", "data.evalPath", None, "data.evalPath is needed"),
         ("grpo", "rl", None, "field rl"),
         ("grpo", "rl.groupSize", 3, "must be a multiple of rl.groupSize (3)"),
         ("grpo", "rl.gold", {"type": "length", "input": "x", "per": 1}, "rl.gold may not be a length grader"),
@@ -128,6 +130,8 @@ def change(spec, path, value):
 )
 def test_a_bad_spec_names_the_field(method, path, value, says, make_spec):
     spec = make_spec(method)
+    if method == "grpo":
+        spec["rl"]["gold"] = FUNCTION_CALL
     change(spec, path, value)
     code, message, _ = failure(spec)
     assert code == ExitCode.BAD_SPEC

@@ -52,9 +52,15 @@ def _problem(spec: JobSpec) -> str | None:
             f"hyperparameters.batchSize ({hyper.batchSize}) must be a multiple of "
             f"gradientAccumulationSteps ({hyper.gradientAccumulationSteps})."
         )
-    if spec.method == "grpo":
-        return "Method grpo needs the field rl." if spec.rl is None else _rl_problem(hyper.batchSize, spec.rl)
-    return None
+    if spec.method == "dpo" and hyper.beta == 0:
+        return "hyperparameters.beta must be above 0 for dpo: at 0 nothing is learnt."
+    if spec.method != "grpo":
+        return None
+    if spec.rl is None:
+        return "Method grpo needs the field rl."
+    if spec.rl.gold is not None and spec.data.evalPath is None:
+        return "rl.gold is measured on held-out rows, so data.evalPath is needed."
+    return _rl_problem(hyper.batchSize, spec.rl)
 
 
 def _rl_problem(batch_size: int, rl: RlOptions) -> str | None:
