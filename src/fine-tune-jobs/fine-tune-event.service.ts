@@ -4,6 +4,7 @@ import { DomainError } from '../common/errors.js';
 import { newId } from '../common/ids.js';
 import { decodeCursor, type Page, type PageArgs, toPage } from '../common/pagination.js';
 import { RequestContext } from '../common/request-context.js';
+import { closable } from '../common/subscription.js';
 import type { ArtefactEvent, RunEvent, RunEventBatch } from '../contracts/contracts.generated.js';
 import { Database } from '../database/database.js';
 import { Notifications } from '../database/notifications.js';
@@ -17,6 +18,11 @@ import { artefactDirectory, checkpointDirectory } from './run-paths.js';
 export interface Acknowledgement {
   acknowledged: number;
   stop: boolean;
+}
+
+export interface FollowedEvent {
+  event: FineTuneEventEntity;
+  job: FineTuneJobEntity;
 }
 
 const FOLLOW_BATCH = 200;
@@ -93,22 +99,28 @@ export class FineTuneEventService {
     return this.events.metric(ctx, jobId, name);
   }
 
-  /** Every event after the cursor, those to come included, each with the job as it is; ends when the job is over. */
-  async *follow(ctx: RequestContext, jobId: string, after: string | null, signal: AbortSignal): AsyncGenerator<{ event: FineTuneEventEntity; job: FineTuneJobEntity }> {
-    let cursor = eventIdOf(after);
+  /**
+   * Every event after the cursor, those to come included, each with the job as it is; ends when the job is over.
+   * @throws DomainError bad_input for a cursor that is none.
+   */
+  follow(ctx: RequestContext, jobId: string, after: string | null): AsyncGenerator<FollowedEvent, void> {
+    const cursor = eventIdOf(after);
+    return closable((signal) => this.read(ctx, jobId, cursor, signal));
+  }
+
+  private async *read(ctx: RequestContext, jobId: string, cursor: string | null, signal: AbortSignal): AsyncGenerator<FollowedEvent, void> {
     for await (const _ of this.notifications.watch(jobTopic(jobId), signal)) {
-      for (;;) {
-        // Read before the events: a job that is over by then has no event that this read of them misses.
+      for (let more = true; more && !signal.aborted;) {
+        // Read before the events: of a job that is over by then this read of them misses none.
         const job = await this.jobs.find(ctx, jobId);
         if (!job) return;
         const rows = await this.events.page(ctx, jobId, FOLLOW_BATCH, cursor);
+        more = rows.length > FOLLOW_BATCH;
         for (const event of rows.slice(0, FOLLOW_BATCH)) {
           yield { event, job };
           cursor = event.id;
         }
-        if (rows.length > FOLLOW_BATCH) continue;
-        if (job.finishedAt !== null) return;
-        break;
+        if (!more && job.finishedAt !== null) return;
       }
     }
   }

@@ -2,7 +2,6 @@ import { Args, ID, Int, Mutation, Parent, Query, ResolveField, Resolver, Subscri
 import { Ctx } from '../auth/request-context.guard.js';
 import { PageArgs } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
-import { closable } from '../common/subscription.js';
 import { DatasetService } from '../datasets/dataset.service.js';
 import { DatasetVersion } from '../datasets/dataset.types.js';
 import { ModelService } from '../models/model.service.js';
@@ -10,7 +9,7 @@ import { ModelVersion } from '../models/model.types.js';
 import { PromptService } from '../prompts/prompt.service.js';
 import { PromptVersion } from '../prompts/prompt.types.js';
 import type { FineTuneJobEntity } from './fine-tune-job.entity.js';
-import { FineTuneEventService } from './fine-tune-event.service.js';
+import { type FollowedEvent, FineTuneEventService } from './fine-tune-event.service.js';
 import { FineTuneJobService } from './fine-tune-job.service.js';
 import { CreateFineTuneJobInput } from './fine-tune-input.types.js';
 import {
@@ -52,19 +51,17 @@ export class FineTuneJobResolver {
     return this.jobs.cancel(ctx, id);
   }
 
-  @Subscription(() => FineTuneJobEvent, { description: 'Events of a job, past and to come, in order; completes when the job is over. A cursor goes on where a connection broke off.' })
+  @Subscription(() => FineTuneJobEvent, {
+    resolve: ({ event, job }: FollowedEvent) => Object.assign(event, { job: stateOf(job) }),
+    description: 'Events of a job, past and to come, in order; completes when the job is over. A cursor goes on where a connection broke off. Errors: not_found, bad_input.',
+  })
   async fineTuneJobEvents(
     @Ctx() ctx: RequestContext,
     @Args('id', { type: () => ID }) id: string,
     @Args('after', { type: () => String, nullable: true, description: '`cursor` of the last event seen.' }) after?: string | null,
   ) {
     await this.jobs.get(ctx, id);
-    const { eventService } = this;
-    return closable(async function* (signal: AbortSignal) {
-      for await (const { event, job } of eventService.follow(ctx, id, after ?? null, signal)) {
-        yield { fineTuneJobEvents: Object.assign(event, { job: stateOf(job) }) };
-      }
-    });
+    return this.eventService.follow(ctx, id, after ?? null);
   }
 
   @ResolveField(() => Int, { description: 'Optimiser steps in all.' })

@@ -38,12 +38,17 @@ export async function uploadDataset(gateway: Gateway, name: string, rows: unknow
   return `datasets:/${version.name}/${version.version}`;
 }
 
-/** The tiny base model `models:/tiny/1`, the prompt `prompts:/call/1` of the variable `sentence`, and rows for it. */
+/** The prompt `prompts:/call/1` of the variable `sentence`, and the rows `datasets:/lamps/1` for it, a fifth of them held out. */
+export async function prepareInputs(gateway: Gateway): Promise<void> {
+  await gateway.graphql('mutation { createPromptVersion(input: { name: "call", messages: [{ role: user, content: "Call: {{sentence}}" }] }) { id } }');
+  await uploadDataset(gateway, 'lamps', sentences(0, 40), { holdout: 0.2 });
+}
+
+/** The tiny base model `models:/tiny/1`, which a trainer can train, and the inputs. */
 export async function prepareTraining(gateway: Gateway): Promise<void> {
   makeTinyModel(gateway.home);
   await gateway.graphql('mutation { registerBaseModel(input: { name: "tiny", source: "tiny", licence: "apache-2.0" }) { id } }');
-  await gateway.graphql('mutation { createPromptVersion(input: { name: "call", messages: [{ role: user, content: "Call: {{sentence}}" }] }) { id } }');
-  await uploadDataset(gateway, 'lamps', sentences(0, 40), { holdout: 0.2 });
+  await prepareInputs(gateway);
 }
 
 export const sftInput = (steps: number, hyperparameters: object = {}) => ({

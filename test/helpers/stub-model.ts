@@ -8,7 +8,7 @@ import { ModelService } from '../../src/models/model.service.js';
 import type { Gateway } from './gateway.js';
 
 /** One float32 zero, named `w`, as a safetensors file. */
-function safetensors(): Buffer {
+export function safetensors(): Buffer {
   const header = Buffer.from('{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'.padEnd(64));
   const size = Buffer.alloc(8);
   size.writeBigUInt64LE(BigInt(header.length));
