@@ -1,17 +1,18 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DomainError } from '../common/errors.js';
 import { CONFIG, type Config } from '../config/config.js';
 import type { DatasetFormat } from './dataset.entity.js';
-import { checkRecord, DataProblem, parseLine, splitLines, writeLines } from './lines.js';
+import { checkRecord, DataProblem, splitLines, writeLines } from './lines.js';
 import { normaliseRow } from './normalise.js';
 import { type DatasetRow, inHoldout } from './row.js';
 
 /** Problems told at once, so that a file is not mended one line per upload. */
 const MAX_PROBLEMS = 5;
+const DAY_MS = 86_400_000;
 
 /** Normalised rows on disk that belong to no version yet. */
 export interface Draft {
@@ -24,8 +25,19 @@ export interface Draft {
 
 /** The normalised rows of versions: JSONL files below TRIAD_HOME/datasets, known by their digest. */
 @Injectable()
-export class DatasetStore {
+export class DatasetStore implements OnApplicationBootstrap {
   constructor(@Inject(CONFIG) private readonly config: Config) {}
+
+  /** Removes what uploads and drafts left behind when their process was killed; one in progress is never a day old. */
+  async onApplicationBootstrap(): Promise<void> {
+    for (const directory of ['files', 'datasets'].map((name) => join(this.config.TRIAD_HOME, name))) {
+      const unfinished = (await readdir(directory).catch(() => [])).filter((name) => /\.partial$|^draft-/.test(name));
+      for (const path of unfinished.map((name) => join(directory, name))) {
+        const changed = await stat(path).then((found) => found.mtimeMs, () => Infinity);
+        if (changed < Date.now() - DAY_MS) await rm(path, { force: true });
+      }
+    }
+  }
 
   /**
    * Normalises rows into a draft.
@@ -83,9 +95,4 @@ async function* normalised(rows: AsyncIterable<object>, origin: string, format: 
     }
   }
   if (problems.length > 0) throw new DomainError('bad_data', `${origin}, ${problems.join('\n')}`, 'fileId');
-}
-
-/** Rows of an uploaded file, which was checked when it came. */
-export async function* readUpload(path: string, filename: string): AsyncGenerator<object> {
-  for await (const { number, bytes } of splitLines(createReadStream(path), filename)) yield parseLine(bytes, number);
 }

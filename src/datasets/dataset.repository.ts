@@ -14,22 +14,22 @@ export interface SharedPrompt {
   row: number;
 }
 
-/** What a row of a version asks; rows count from 0. */
+/** What a row of a version asks (in hex); rows count from 0. */
 export interface RowPrompt {
-  key: Buffer;
+  key: string;
   row: number;
 }
 
 const ADD_PROMPTS = `
   INSERT INTO dataset_prompts (project_id, key, version_id, row)
-  SELECT $1, given.key, $4, min(given.row) FROM unnest($2::bytea[], $3::int[]) AS given (key, row)
+  SELECT $1, decode(given.key, 'hex'), $4, min(given.row) FROM unnest($2::text[], $3::int[]) AS given (key, row)
   GROUP BY given.key ORDER BY given.key
   ON CONFLICT DO NOTHING`;
 
 const SHARED_PROMPTS = `
   SELECT other.name || '/' || other.version AS other, theirs.row + 1 AS "otherRow", mine.row + 1 AS row
-  FROM unnest($2::bytea[], $3::int[]) AS mine (key, row)
-  JOIN dataset_prompts theirs ON theirs.project_id = $1 AND theirs.key = mine.key
+  FROM unnest($2::text[], $3::int[]) AS mine (key, row)
+  JOIN dataset_prompts theirs ON theirs.project_id = $1 AND theirs.key = decode(mine.key, 'hex')
   JOIN dataset_versions other ON other.id = theirs.version_id AND other.project_id = $1
   WHERE other.sealed <> $4
   ORDER BY mine.row LIMIT 5`;

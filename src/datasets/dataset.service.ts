@@ -7,7 +7,7 @@ import { Database } from '../database/database.js';
 import { licenceOf } from '../models/licences.js';
 import { LineageService, type LineageRef } from '../models/lineage.service.js';
 import { ModelService } from '../models/model.service.js';
-import { type Draft, DatasetStore, readUpload } from './dataset-store.js';
+import { type Draft, DatasetStore } from './dataset-store.js';
 import type { DatasetEntity, DatasetFormat, DatasetVersionEntity } from './dataset.entity.js';
 import { DatasetRepository, type RowPrompt } from './dataset.repository.js';
 import { FileService } from './file.service.js';
@@ -58,7 +58,7 @@ export class DatasetService {
   async createFromFile(ctx: RequestContext, input: NewDatasetFromFile): Promise<DatasetVersionEntity> {
     const file = await this.files.find(ctx, input.fileId);
     const derivedFrom = await Promise.all(input.derivedFrom.map((source) => this.sourceOf(ctx, source)));
-    return this.createFromRows(ctx, { ...input, derivedFrom, rows: readUpload(this.files.absolute(file), file.filename), origin: file.filename });
+    return this.createFromRows(ctx, { ...input, derivedFrom, rows: this.files.rows(file), origin: file.filename });
   }
 
   private async sourceOf(ctx: RequestContext, source: string): Promise<LineageRef> {

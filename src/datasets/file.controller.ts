@@ -59,9 +59,8 @@ export class FileController {
         part.file.resume();
       }
     } catch (error) {
-      // The form broke off or was too large; the file's own error says more, where it has one.
-      if (file) await this.files.discard(await file);
-      throw error;
+      const failure: unknown = await file?.then((received) => this.files.discard(received), (problem: unknown) => problem);
+      throw failure instanceof DomainError ? failure : formError(error);
     }
     if (!file) throw new DomainError('bad_input', 'The form has no field "file".', 'file');
     return { file: await file, purpose };
@@ -73,6 +72,12 @@ export class FileController {
     await this.files.discard(file);
     throw new DomainError('too_large', `The file is larger than ${this.config.TRIAD_UPLOAD_MAX_BYTES} bytes (TRIAD_UPLOAD_MAX_BYTES). Upload it in parts, as several data sets.`, 'file');
   }
+}
+
+/** What the client sees of a form that cannot be read to its end. */
+function formError(error: unknown): unknown {
+  const { code, message } = error as { code?: string; message: string };
+  return code?.startsWith('FST_') ? error : new DomainError('bad_input', `The form broke off or cannot be read (${message}). Send it again.`, 'file');
 }
 
 /** A name to show: without control characters, of bounded length. */

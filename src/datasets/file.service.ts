@@ -125,7 +125,17 @@ export class FileService {
     await rm(this.absolute(file), { force: true });
   }
 
-  absolute(file: FileEntity): string {
+  /** The rows of a file, which were checked when it came. @throws DomainError not_found when it is deleted meanwhile. */
+  async *rows(file: FileEntity): AsyncGenerator<object> {
+    const content = createReadStream(this.absolute(file));
+    try {
+      for await (const { number, bytes } of splitLines(content, file.filename)) yield parseLine(bytes, number);
+    } catch (error) {
+      throw (error as NodeJS.ErrnoException).code === 'ENOENT' ? notFound('file', file.id) : error;
+    }
+  }
+
+  private absolute(file: FileEntity): string {
     return join(this.config.TRIAD_HOME, file.path);
   }
 }

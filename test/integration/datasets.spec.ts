@@ -1,7 +1,9 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import http from 'node:http';
 import { join } from 'node:path';
 import OpenAI, { toFile } from 'openai';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ProjectEntity } from '../../src/auth/auth.entity.js';
 import { RequestContext } from '../../src/common/request-context.js';
 import { Database } from '../../src/database/database.js';
@@ -97,6 +99,19 @@ describe('datasets', () => {
       expect(status).toBe(200);
     });
 
+    it('keeps nothing of an upload that breaks off', async () => {
+      const request = http.request(`${gateway.url}/v1/files`, {
+        method: 'POST', headers: { authorization: `Bearer ${gateway.key}`, 'content-type': 'multipart/form-data; boundary=b' },
+      });
+      const failed = once(request, 'error');
+      request.write('--b\r\ncontent-disposition: form-data; name="file"; filename="a.jsonl"\r\n\r\n{"a": 1}\n');
+      await vi.waitFor(() => expect(leftovers()).toHaveLength(1));
+      request.destroy(new Error('gone'));
+      await failed;
+      await vi.waitFor(() => expect(leftovers()).toEqual([]));
+      expect(readdirSync(join(gateway.home, 'files')).length).toBe((await openai.files.list()).data.length);
+    });
+
     it('says what a form lacks', async () => {
       const post = async (form: FormData | string) => {
         const response = await gateway.fetch('/v1/files', { method: 'POST', body: form, ...(typeof form === 'string' && { headers: { authorization: `Bearer ${gateway.key}`, 'content-type': 'application/json' } }) });
@@ -104,6 +119,9 @@ describe('datasets', () => {
       };
       const form = (fields: Record<string, string | Blob>) => Object.entries(fields).reduce((data, [name, value]) => (data.append(name, value), data), new FormData());
       expect(await post('{}')).toEqual([400, 'file']);
+      const part = '--b\r\ncontent-disposition: form-data; name="file"; filename="a.jsonl"\r\n\r\n{"a": 1}\n';
+      const cut = await gateway.fetch('/v1/files', { method: 'POST', body: part, headers: { authorization: `Bearer ${gateway.key}`, 'content-type': 'multipart/form-data; boundary=b' } });
+      expect([cut.status, await cut.json()]).toMatchObject([400, { error: { code: 'bad_input', message: expect.stringContaining('broke off') } }]);
       expect(await post(form({ purpose: 'fine-tune' }))).toEqual([400, 'file']);
       expect(await post(form({ file: new Blob(['{"a": 1}']) }))).toEqual([400, 'purpose']);
       expect(await post(form({ file: new Blob(['{"a": 1}']), purpose: 'assistants' }))).toEqual([400, 'purpose']);
@@ -198,6 +216,23 @@ describe('datasets', () => {
     });
   });
 
+  it('keep their file: of a deletion and a version made at the same moment one is refused', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const { body } = await upload(jsonl(sentences(7000 + round, 7001 + round)));
+      const input = { name: `kept-${round}`, fileId: body.id, format: 'sft', licence: 'own' };
+      const [made, deleted] = await Promise.allSettled([gateway.graphql(CREATE, { input }), openai.files.delete(body.id)]);
+      expect([made.status, deleted.status].sort()).toEqual(['fulfilled', 'rejected']);
+      if (made.status === 'rejected') expect(made.reason).toMatchObject({ code: 'not_found' });
+      expect((await gateway.fetch(`/v1/files/${body.id}/content`)).status).toBe(made.status === 'fulfilled' ? 200 : 404);
+    }
+  });
+
+  it('are listed with their data set, newest first', async () => {
+    for (const count of [1, 2]) await create('listed', sentences(8000, 8000 + count));
+    const { datasets: list } = await gateway.graphql('{ datasets(first: 500) { nodes { name format latestVersion versions(first: 1) { nodes { version } pageInfo { hasNextPage } } } } }');
+    expect(list.nodes[0]).toEqual({ name: 'listed', format: 'sft', latestVersion: 2, versions: { nodes: [{ version: 2 }], pageInfo: { hasNextPage: true } } });
+  });
+
   describe('sealed versions', () => {
     it('are neither shown, nor trained on, nor given out as files; and their file stays', async () => {
       const version = await create('exam', sentences(1000, 1005), { sealed: true });
@@ -226,9 +261,13 @@ describe('datasets', () => {
     });
 
     it('lose no race against training data made at the same moment', async () => {
-      const rows = sentences(5000, 5020);
-      const results = await Promise.allSettled([create('race-train', rows), create('race-test', rows, { sealed: true })]);
-      expect(results.map((result) => result.status).sort()).toEqual(['fulfilled', 'rejected']);
+      async function* rows(round: number) { yield* sentences(5000 + round, 5001 + round); }
+      const make = (name: string, round: number, sealed: boolean) =>
+        datasets.createFromRows(ctx, { name: `${name}-${round}`, format: 'sft', licence: 'own', rows: rows(round), derivedFrom: [], sealed });
+      for (let round = 0; round < 10; round += 1) {
+        const results = await Promise.allSettled([make('race-train', round, false), make('race-test', round, true)]);
+        expect(results.map((result) => result.status).sort()).toEqual(['fulfilled', 'rejected']);
+      }
     });
   });
 
@@ -236,8 +275,8 @@ describe('datasets', () => {
     const version = await create('private', sentences(6000, 6003), { sealed: true });
     const other = new OpenAI({ apiKey: gateway.otherKey, baseURL: `${gateway.url}/v1`, maxRetries: 0 });
     expect((await other.files.list()).data).toEqual([]);
-    for (const call of [other.files.retrieve(version.fileId), other.files.content(version.fileId), other.files.delete(version.fileId)]) {
-      await expect(call).rejects.toMatchObject({ status: 404 });
+    for (const call of ['retrieve', 'content', 'delete'] as const) {
+      await expect(other.files[call](version.fileId)).rejects.toMatchObject({ status: 404 });
     }
     await expect(gateway.graphql(PREVIEW, { ref: 'datasets:/private', first: 1 }, gateway.otherKey)).rejects.toMatchObject({ code: 'not_found' });
     const input = { name: 'mine', fileId: version.fileId, format: 'sft', licence: 'own' };
