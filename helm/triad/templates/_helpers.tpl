@@ -79,7 +79,7 @@ volumeMounts:
 {{- define "triad.migrate" -}}
 - name: migrate
   {{- include "triad.container" . | nindent 2 }}
-  command: [node, dist/scripts/migrate.js]
+  command: [node, dist/src/migrate.js]
   env:
     - name: DATABASE_URL
       valueFrom: { secretKeyRef: { name: {{ include "triad.secret" .root }}, key: DATABASE_URL } }
