@@ -125,6 +125,9 @@ export interface Hyperparameters {
    */
   beta?: number | null;
 }
+/**
+ * The adapter to make. sft, dpo and grpo with an adapterPath train that adapter with its own settings instead.
+ */
 export interface Lora {
   r: number;
   alpha: number;

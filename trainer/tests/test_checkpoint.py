@@ -4,11 +4,14 @@ import resource
 from pathlib import Path
 
 import pytest
+import torch
 from conftest import metric, of_type, run
+from safetensors.torch import load_file
 
 from triad_trainer.errors import ExitCode, RunFailure
 from triad_trainer.model import PICKLES
 
+ADAPTER = "adapter_model.safetensors"
 CHANGES = {"sft": {}, "dpo": {"beta": 0.5}, "reward": {"reward": {"layers": 2}}, "grpo": {}}
 COMPARED = {"sft": "loss", "dpo": "rewards/margins", "reward": "margin", "grpo": "kl"}
 
@@ -30,6 +33,19 @@ def test_a_resumed_run_goes_on_exactly(method, accumulation, make_spec, tiny_ada
         assert metric(resumed, name) == pytest.approx(expected, abs=1e-5)
     assert list(metric(resumed, "loss")) == [5, 6]
     assert metric(whole, COMPARED[method])[6] != 0
+
+
+def test_the_checkpoint_of_the_last_step_needs_no_more_training(make_spec):
+    """A run killed between its last checkpoint and its artefact only publishes what it has."""
+    spec = make_spec("sft", maxSteps=3, checkpointEverySteps=3)
+    _, whole = run(spec)
+    checkpoint = Path(spec["outputDir"]) / "checkpoints" / "step-3"
+    code, resumed = run(make_spec("sft", maxSteps=3, resumeFrom=str(checkpoint)))
+    assert code == ExitCode.SUCCEEDED
+    assert metric(resumed, "loss") == {}
+    assert (resumed[-1]["step"], of_type(resumed, "started")[0]["resumedFromStep"]) == (3, 3)
+    weights = [load_file(Path(of_type(events, "artefact")[0]["path"], ADAPTER)) for events in (whole, resumed)]
+    assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
 
 
 def test_no_pickle_is_written_and_the_last_two_checkpoints_are_kept(make_spec):

@@ -70,20 +70,32 @@ def test_pickled_weights_are_refused_unopened(name, make_spec, tmp_path):
     assert "Convert the weights to safetensors" in message
 
 
-def test_an_absent_model_and_a_cut_one_are_bad_models(make_spec, tiny_model, tmp_path):
-    absent = {"modelPath": str(tmp_path / "absent"), "adapterPath": None}
-    assert failure(make_spec("sft", base=absent))[:2] == (
-        ExitCode.BAD_MODEL,
-        f"{tmp_path}/absent: no such model directory.",
-    )
-    cut = tmp_path / "cut"
-    cut.mkdir()
-    for path in tiny_model.iterdir():
-        (cut / path.name).write_bytes(path.read_bytes())
-    (cut / "model.safetensors").write_bytes((cut / "model.safetensors").read_bytes()[:1000])
-    code, message, _ = failure(make_spec("sft", base={"modelPath": str(cut), "adapterPath": None}))
+def test_an_absent_model_is_a_bad_model(make_spec, tmp_path):
+    code, message, _ = failure(make_spec("sft", base={"modelPath": str(tmp_path / "absent"), "adapterPath": None}))
     assert code == ExitCode.BAD_MODEL
-    assert str(cut) in message
+    assert message == f"{tmp_path}/absent: no such model directory."
+
+
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [
+        ("model.safetensors", lambda data: data[:1000]),
+        ("model.safetensors", lambda data: b"\xff" * 7 + b"\x0f" + data[8:]),
+        ("tokenizer.json", lambda data: data[: len(data) // 2]),
+        ("config.json", lambda data: data.replace(b'"hidden_size": 32', b'"hidden_size": 64')),
+        ("config.json", lambda _: b'{"auto_map": {"AutoConfig": "evil.Config"}, "model_type": "evil"}'),
+    ],
+    ids=["cut weights", "oversized header", "cut tokenizer", "weights of another size", "own code"],
+)
+def test_a_damaged_or_hostile_model_is_a_bad_model(file, damage, make_spec, tiny_model, tmp_path):
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    for path in tiny_model.iterdir():
+        data = path.read_bytes()
+        (damaged / path.name).write_bytes(damage(data) if path.name == file else data)
+    code, message, _ = failure(make_spec("sft", base={"modelPath": str(damaged), "adapterPath": None}))
+    assert code == ExitCode.BAD_MODEL
+    assert str(damaged) in message
 
 
 def test_an_adapter_of_another_model_is_a_bad_model(make_spec, tiny_model, tmp_path, tiny_adapter):

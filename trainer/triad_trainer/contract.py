@@ -78,6 +78,10 @@ class Hyperparameters(BaseModel):
 
 
 class Lora(BaseModel):
+    """
+    The adapter to make. sft, dpo and grpo with an adapterPath train that adapter with its own settings instead.
+    """
+
     model_config = ConfigDict(
         extra="forbid",
     )
@@ -432,6 +436,9 @@ class JobSpec(BaseModel):
     seed: Annotated[StrictInt, Field(ge=0)]
     hyperparameters: Annotated[Hyperparameters, Field(title="Hyperparameters")]
     lora: Annotated[Lora, Field(title="Lora")]
+    """
+    The adapter to make. sft, dpo and grpo with an adapterPath train that adapter with its own settings instead.
+    """
     reward: Annotated[RewardModelOptions | None, Field(title="RewardModelOptions")] = None
     rl: Annotated[RlOptions | None, Field(title="RlOptions")] = None
     """

@@ -55,7 +55,7 @@ def load_tokenizer(directory: Path) -> Any:
         RunFailure: bad_model.
     """
     try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(directory)
+        tokenizer: Any = AutoTokenizer.from_pretrained(directory, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         raise RunFailure("bad_model", f"{directory}: the tokenizer cannot be loaded: {error}") from error
     if not tokenizer.chat_template:
@@ -73,7 +73,9 @@ def load_causal_model(directory: Path) -> Any:
     """
     check_model_files(directory)
     try:
-        return AutoModelForCausalLM.from_pretrained(directory, dtype=dtype(), use_safetensors=True)
+        return AutoModelForCausalLM.from_pretrained(
+            directory, dtype=dtype(), use_safetensors=True, trust_remote_code=False
+        )
     except UNREADABLE as error:
         raise RunFailure("bad_model", f"{directory}: the model cannot be loaded: {error}") from error
 

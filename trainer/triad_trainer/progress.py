@@ -6,6 +6,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,10 @@ RENAMED = {"completions/mean_length": "completion_length"}
 
 class Stopped(Exception):
     """The run was asked to stop before its first step."""
+
+
+class AlreadyTrained(Exception):
+    """The checkpoint resumed from is that of the last step."""
 
 
 class Progress(TrainerCallback):  # type: ignore[misc]
@@ -50,9 +55,9 @@ class Progress(TrainerCallback):  # type: ignore[misc]
         return "stopped" if self.stopped else "succeeded"
 
     def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        self.step = state.global_step
         if self.events.stop_requested.is_set():
             raise Stopped
-        self.step = state.global_step
         self._tokens_before = state.num_input_tokens_seen
         model = kwargs["model"]
         self.events.emit(
@@ -64,6 +69,8 @@ class Progress(TrainerCallback):  # type: ignore[misc]
             versions={name: version(name) for name in VERSIONS},
             **self.rows,
         )
+        if state.global_step >= state.max_steps:
+            raise AlreadyTrained
 
     def on_step_begin(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         if self._start is None:
@@ -128,7 +135,9 @@ def fit(trainer: Any, spec: JobSpec, progress: Progress, callbacks: Sequence[Tra
     for callback in (progress, *callbacks):
         trainer.add_callback(callback)
     trainer.on_checkpoint = progress.on_checkpoint
-    trainer.train(resume_from_checkpoint=spec.resumeFrom)
+    # Trainer would make one step too many from the checkpoint of the last one.
+    with suppress(AlreadyTrained):
+        trainer.train(resume_from_checkpoint=spec.resumeFrom)
 
 
 def _refuse_divergence(step: int, logs: Mapping[str, Any]) -> None:

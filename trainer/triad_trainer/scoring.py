@@ -37,7 +37,7 @@ class Scorer:
         self._tokenizer = load_tokenizer(directory)
         try:
             model, info = AutoModelForSequenceClassification.from_pretrained(
-                directory, dtype=dtype(), use_safetensors=True, output_loading_info=True
+                directory, dtype=dtype(), use_safetensors=True, trust_remote_code=False, output_loading_info=True
             )
         except UNREADABLE as error:
             raise RunFailure("bad_model", f"{directory}: the reward model cannot be loaded: {error}") from error
