@@ -3,7 +3,7 @@ import { Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { GraphQLModule } from '@nestjs/graphql';
 import { AuthModule } from './auth/auth.module.js';
-import { formatGraphqlError } from './common/graphql-error.js';
+import { formatGraphqlError, subscriptionErrors } from './common/graphql-error.js';
 import { HttpErrorFilter } from './common/http-error.filter.js';
 import { ConfigModule } from './config/config.module.js';
 import { DatabaseModule } from './database/database.module.js';
@@ -35,7 +35,7 @@ import { WebhookModule } from './webhooks/webhook.module.js';
       graphiql: false,
       includeStacktraceInErrorResponses: false,
       formatError: formatGraphqlError,
-      subscriptions: { 'graphql-ws': { path: '/graphql' } },
+      subscriptions: { 'graphql-ws': { path: '/graphql', ...subscriptionErrors } },
       context: (request: object, reply: object) => ('connectionParams' in request ? request : { req: request, reply }),
     }),
     PromptModule,

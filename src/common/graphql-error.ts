@@ -1,6 +1,6 @@
 import { unwrapResolverError } from '@apollo/server/errors';
 import { BadRequestException, Logger } from '@nestjs/common';
-import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import { type ExecutionResult, type FormattedExecutionResult, GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { DomainError } from './errors.js';
 
 const logger = new Logger('GraphQL');
@@ -29,3 +29,11 @@ export function formatGraphqlError(formatted: GraphQLFormattedError, error: unkn
   logger.error(original instanceof Error ? original.stack : String(original));
   return { message: 'An internal error happened; it is in the server\'s log.', ...place, extensions: { code: 'internal' } };
 }
+
+/** The same for operations over WebSocket, which Apollo's formatter does not see: options of graphql-ws. */
+export const subscriptionErrors = {
+  onError: (_context: unknown, _id: string, _payload: unknown, errors: readonly GraphQLError[]) =>
+    errors.map((error) => formatGraphqlError(error.toJSON(), error)),
+  onNext: (_context: unknown, _id: string, _payload: unknown, _args: unknown, result: ExecutionResult): FormattedExecutionResult | undefined =>
+    result.errors && { ...result, errors: result.errors.map((error) => formatGraphqlError(error.toJSON(), error)) },
+};

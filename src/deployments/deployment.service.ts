@@ -40,7 +40,7 @@ export class DeploymentService {
   }
 
   /**
-   * Gives apps a name to call.
+   * Gives apps a name to call. The same deployment asked for again is that one.
    * @param input.target `models:/name@alias`, `models:/name/3` or `<provider>/<model>`
    * @throws DomainError model_not_found when the target is not there, conflict when the name is taken.
    */
@@ -52,12 +52,17 @@ export class DeploymentService {
         throw new DomainError('bad_input', `${input.target} is a reward model and does not chat.`, 'target');
       }
       const deployment = await this.deployments.add(tx, { id: newId('dep'), name: input.name, target: input.target });
-      if (!deployment) return nameTaken('deployment', input.name);
+      if (!deployment) return this.same(tx, input);
       if (target.kind === 'registry') {
         await this.lineage.link(tx, [{ from: { type: 'model_version', id: target.version.id }, to: { type: 'deployment', id: deployment.id }, relation: 'deployed_as' }]);
       }
       return deployment;
     });
+  }
+
+  private async same(ctx: RequestContext, input: { name: string; target: string }): Promise<DeploymentEntity> {
+    const existing = await this.deployments.findByName(ctx, input.name);
+    return existing?.target === input.target ? existing : nameTaken('deployment', input.name);
   }
 
   async list(ctx: RequestContext, page: PageArgs): Promise<Page<DeploymentEntity>> {

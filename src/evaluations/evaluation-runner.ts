@@ -15,16 +15,19 @@ import { EvaluationRepository, type NewSample, type Totals } from './evaluation.
 import { bootstrapMean } from './statistics.js';
 import { SuiteService } from './suite.service.js';
 
-/** As many answers at a time as the embedded runtime decodes in one batch. */
-const ANSWERS_IN_FLIGHT = 64;
+/** Twice what the embedded runtime decodes in one batch: lanes that score or store leave no row of it idle. */
+const ANSWERS_IN_FLIGHT = 128;
 /** A runtime that restarts is back within half a minute. */
 const TRIES = 6;
 
-interface Candidate {
+/** A run with all it needs: its models are in the runtime, its items are read. */
+export interface Candidate {
   run: EvaluationRunEntity;
   suite: EvaluationSuiteEntity;
   model: ModelVersionEntity;
   reward: ModelVersionEntity | null;
+  /** Without an answer yet. */
+  missing: EvaluationItem[];
 }
 
 /** Asks a candidate every item that has no answer yet, scores and grades the answers. */
@@ -39,25 +42,30 @@ export class EvaluationRunner {
     private readonly rewardModels: RewardModelService,
   ) {}
 
+  /** Loads and reads what the run needs, so that its time is that of answering. @throws DomainError as `run`. */
+  async prepare(ctx: RequestContext, run: EvaluationRunEntity, signal: AbortSignal): Promise<Candidate> {
+    const suite = await this.suites.findById(ctx, run.suiteId);
+    const model = await this.models.findVersionById(ctx, run.modelVersionId);
+    const reward = run.rewardVersionId === null ? null : await this.models.findVersionById(ctx, run.rewardVersionId);
+    await persist(() => this.runtime.load(ctx, model), signal);
+    if (reward) await persist(() => this.runtime.load(ctx, reward), signal);
+    const missing = await this.items.missing(ctx, suite, run, await this.evaluations.answeredItems(ctx, run.id));
+    return { run, suite, model, reward, missing };
+  }
+
   /**
    * @param record stores all answers to one item; called once per item, in any order
    * @throws DomainError when an item cannot be answered or graded; the signal's reason when it is aborted.
    */
-  async run(ctx: RequestContext, run: EvaluationRunEntity, record: (samples: NewSample[]) => Promise<void>, signal: AbortSignal): Promise<void> {
-    const suite = await this.suites.findById(ctx, run.suiteId);
-    const candidate: Candidate = {
-      run, suite,
-      model: await this.models.findVersionById(ctx, run.modelVersionId),
-      reward: run.rewardVersionId === null ? null : await this.models.findVersionById(ctx, run.rewardVersionId),
-    };
-    const missing = (await this.items.missing(ctx, suite, run, await this.evaluations.answeredItems(ctx, run.id))).values();
+  async run(ctx: RequestContext, candidate: Candidate, record: (samples: NewSample[]) => Promise<void>, signal: AbortSignal): Promise<void> {
+    const missing = candidate.missing.values();
     const failed = new AbortController();
     const either = AbortSignal.any([signal, failed.signal]);
     setMaxListeners(0, either); // one per request in flight
     const lane = async () => {
       for (const item of missing) await record(await this.answer(ctx, candidate, item, either));
     };
-    const lanes = Math.max(1, Math.floor(ANSWERS_IN_FLIGHT / run.sampling.n));
+    const lanes = Math.max(1, Math.floor(ANSWERS_IN_FLIGHT / candidate.run.sampling.n));
     // The first failure ends the other lanes' requests; it is the one to tell.
     const results = await Promise.allSettled(Array.from({ length: lanes }, () => lane().catch((error: unknown) => { failed.abort(error); throw error; })));
     if (results.some((result) => result.status === 'rejected')) throw either.reason;
@@ -72,7 +80,7 @@ export class EvaluationRunner {
   private async answer(ctx: RequestContext, { run, suite, model, reward }: Candidate, item: EvaluationItem, signal: AbortSignal): Promise<NewSample[]> {
     const { n } = run.sampling;
     const responses = await Promise.all(Array.from({ length: n }, (_, sample) => this.ask(ctx, run, model, item, sample, signal)));
-    const outputs = responses.map((response) => response.choices[0]!.message.content ?? '');
+    const outputs = responses.map(outputOf);
     const conversations = outputs.map((output): ChatMessage[] => [...item.messages, { role: 'assistant', content: output }]);
     const rewards = reward && await persist(() => this.rewardModels.score(ctx, reward, conversations, signal), signal);
     const chosen = rewards ? rewards.indexOf(Math.max(...rewards)) : 0;
@@ -91,6 +99,11 @@ export class EvaluationRunner {
     const ownSeed = (seed * 1_000_003 + item.index * 1_009 + sample) % 2 ** 31;
     return persist(() => this.runtime.chat(ctx, model, { messages: item.messages, temperature, max_tokens: maxTokens, seed: ownSeed }, signal), signal);
   }
+}
+
+/** The answer's text. Postgres holds no NUL, and what is stored must be what was graded. */
+function outputOf(response: ChatResponse): string {
+  return (response.choices[0]!.message.content ?? '').replaceAll('\0', '\uFFFD');
 }
 
 /** Tries again while the runtime is away. */

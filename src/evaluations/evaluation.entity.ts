@@ -54,7 +54,7 @@ export class EvaluationRunEntity extends RunState<EvaluationStatus> {
   /** Prompts count once per item: its answers share one. */
   @Column('int', { nullable: true }) promptTokens: number | null;
   @Column('int', { nullable: true }) completionTokens: number | null;
-  /** Wall seconds of work, over all attempts. */
+  /** Wall seconds of answering, scoring and grading, over all attempts; not of loading models. */
   @Column('double precision', { default: 0 }) seconds: number;
   @Column('double precision', { nullable: true }) cost: number | null;
   /** Attempts that ended for no fault of the run: their worker was lost, or failed for an unknown reason. */

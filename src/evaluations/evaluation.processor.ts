@@ -1,4 +1,4 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { DomainError } from '../common/errors.js';
 import { RequestContext } from '../common/request-context.js';
 import { CONFIG, type Config } from '../config/config.js';
@@ -14,8 +14,6 @@ type Halt = Exclude<Orders, 'go on'> | 'shutdown';
 
 @Injectable()
 export class EvaluationProcessor {
-  private readonly logger = new Logger(EvaluationProcessor.name);
-
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly lifecycle: EvaluationLifecycle,
@@ -32,12 +30,14 @@ export class EvaluationProcessor {
     const onShutdown = () => halting('shutdown');
     shutdown.addEventListener('abort', onShutdown, { once: true });
     if (shutdown.aborted) onShutdown();
-    const started = performance.now();
-    const seconds = () => run.seconds + (performance.now() - started) / 1000;
+    let started: number | null = null;
+    const seconds = () => run.seconds + (started === null ? 0 : (performance.now() - started) / 1000);
     const obey = (orders: Orders) => { if (orders !== 'go on') halting(orders); };
     const heart = setInterval(() => void this.lifecycle.heartbeat(ctx, run, seconds()).then(obey, () => undefined), HEARTBEAT_MS);
     try {
-      await this.runner.run(ctx, run, async (samples) => obey(await this.lifecycle.recordItem(ctx, run, samples, seconds())), halt.signal);
+      const candidate = await this.runner.prepare(ctx, run, halt.signal);
+      started = performance.now();
+      await this.runner.run(ctx, candidate, async (samples) => obey(await this.lifecycle.recordItem(ctx, run, samples, seconds())), halt.signal);
       halt.signal.throwIfAborted();
       await this.finish(ctx, run, seconds());
     } catch (error) {
@@ -63,7 +63,6 @@ export class EvaluationProcessor {
     if (halt === 'shutdown') return this.lifecycle.release(ctx, run, false);
     if (error instanceof DomainError) return this.lifecycle.fail(ctx, run, { code: error.code, message: error.message });
     // Unknown, perhaps the database: no heartbeat follows, so the reconciler hands the run out again, a few times at most.
-    this.logger.error(`Evaluation run ${run.id}, attempt ${run.attempt}: ${error instanceof Error ? error.stack : String(error)}`);
     throw error;
   }
 }

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DomainError, notFound } from '../common/errors.js';
 import { decodeCursor, type Page, type PageArgs, toPage } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
+import { closable } from '../common/subscription.js';
 import { Notifications } from '../database/notifications.js';
 import type { EvaluationRunEntity, EvaluationSampleEntity } from './evaluation.entity.js';
 import { EvaluationLifecycle, isOver, runTopic } from './evaluation.lifecycle.js';
@@ -48,20 +49,13 @@ export class EvaluationService {
     return toPage(await this.evaluations.samples(ctx, run.id, page.first, after), page.first, (row) => `${row.item}.${row.sample}`);
   }
 
-  /** The run now and after each change, until it is over. Ends when the returned iterator is closed. */
-  progress(ctx: RequestContext, id: string): AsyncGenerator<EvaluationRunEntity> {
-    const closed = new AbortController();
-    const changes = this.follow(ctx, id, closed.signal);
-    // A generator that waits for a wake-up would see its own closing only at the next one.
-    const close = changes.return.bind(changes);
-    changes.return = (value) => {
-      closed.abort();
-      return close(value);
-    };
-    return changes;
+  /** The run now and after each change, until it is over. Ends when the returned iterator is closed. @throws DomainError not_found. */
+  async progress(ctx: RequestContext, id: string): Promise<AsyncGenerator<EvaluationRunEntity, void>> {
+    await this.find(ctx, id);
+    return closable((signal) => this.follow(ctx, id, signal));
   }
 
-  private async *follow(ctx: RequestContext, id: string, signal: AbortSignal): AsyncGenerator<EvaluationRunEntity> {
+  private async *follow(ctx: RequestContext, id: string, signal: AbortSignal): AsyncGenerator<EvaluationRunEntity, void> {
     for await (const _ of this.notifications.watch(runTopic(id), signal)) {
       const run = await this.find(ctx, id);
       yield run;

@@ -46,7 +46,7 @@ export class EvaluationRun {
   @Field(() => Float, { nullable: true, description: 'Mean reward of the chosen answers.' }) rewardMean: number | null;
   @Field(() => Int, { nullable: true, description: 'Prompts count once per item.' }) promptTokens: number | null;
   @Field(() => Int, { nullable: true }) completionTokens: number | null;
-  @Field(() => Float, { description: 'Wall seconds of work so far, over all attempts.' }) seconds: number;
+  @Field(() => Float, { description: 'Wall seconds of answering so far, over all attempts; loading of models is left out.' }) seconds: number;
   @Field(() => Float, { nullable: true, description: 'Seconds at the price of this machine.' }) cost: number | null;
   @Field(() => Int, { description: 'Raised each time a worker takes the run.' }) attempt: number;
   @Field(() => RunFailureType, { nullable: true }) failure: RunFailureType | null;

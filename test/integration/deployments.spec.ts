@@ -2,7 +2,7 @@ import OpenAI, { APIError } from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Gateway, startGateway } from '../helpers/gateway.js';
 import { type OpenAiFake, startOpenAiFake } from '../helpers/openai-fake.js';
-import { registerStubModel } from '../helpers/stub-model.js';
+import { registerStubModel, registerStubReward } from '../helpers/stub-model.js';
 
 const PROVIDER = 'mutation ($input: CreateProviderInput!) { createProvider(input: $input) { id name baseUrl hasKey } }';
 const DEPLOYMENT = 'mutation ($input: CreateDeploymentInput!) { createDeployment(input: $input) { id name target } }';
@@ -118,6 +118,8 @@ describe('deployments over an OpenAI-compatible provider', () => {
     await expect(gateway.graphql(PROVIDER, { input: { name: 'fake', baseUrl: fake.url } })).rejects.toMatchObject({ code: 'conflict' });
     await expect(gateway.graphql(PROVIDER, { input: { name: 'a/b', baseUrl: fake.url } })).rejects.toMatchObject({ code: 'bad_input' });
     await expect(gateway.graphql(DEPLOYMENT, { input: { name: 'd', target: 'nobody/m' } })).rejects.toMatchObject({ code: 'model_not_found' });
+    const again = () => gateway.graphql(DEPLOYMENT, { input: { name: 'house-assistant', target: 'fake/gpt-x' } });
+    expect(await again()).toEqual(await again());
     await expect(gateway.graphql(DEPLOYMENT, { input: { name: 'house-assistant', target: 'fake/m' } })).rejects.toMatchObject({ code: 'conflict' });
   });
 
@@ -165,6 +167,12 @@ describe('registered models on a vLLM that loads nothing while running', () => {
     expect((await ask()).model).toBe('stub');
     served.splice(0, 1, { id });
     expect((await ask()).model).toBe(id);
+  });
+
+  it('does not chat with a reward model', async () => {
+    await registerStubReward(gateway, 'judge');
+    await expect(openai.chat.completions.create({ model: 'models:/judge', messages: hello })).rejects.toMatchObject({ status: 400, param: 'model', message: expect.stringContaining('scoreAnswers') });
+    await expect(gateway.graphql(DEPLOYMENT, { input: { name: 'd', target: 'models:/judge' } })).rejects.toMatchObject({ code: 'bad_input' });
   });
 
   it('lists versions and aliases, and retrieves one', async () => {

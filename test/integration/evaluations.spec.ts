@@ -58,7 +58,7 @@ describe('evaluations', () => {
   beforeAll(async () => {
     fake = await startOpenAiFake({
       served: [...Object.keys(KNOWS), 'judge'].map((id) => ({ id })),
-      answer: (messages, { model, seed }) => `${KNOWS[model]!(numberOf(messages), seed) ? 'yes' : 'no'} ${numberOf(messages)}`,
+      answer: (messages, { model, seed }) => `${KNOWS[model]!(numberOf(messages), seed) ? 'yes' : 'no\0'} ${numberOf(messages)}`,
       reward: (messages) => (messages.at(-1)!.content.startsWith('yes') ? 2.5 : -1),
       before: (request) => before(request),
     });
@@ -94,6 +94,7 @@ describe('evaluations', () => {
     expect(done.cost).toBeCloseTo(done.seconds, 9);
     const samples = await samplesOf(started.id);
     expect(samples.map((sample) => sample.item)).toEqual(Array.from({ length: ITEMS }, (_, item) => item));
+    expect(samples[3]).toMatchObject({ output: 'no\uFFFD 3', gold: 0 });
     expect(samples[4]).toMatchObject({ output: 'yes 4', gold: 1, reward: null, chosen: true, finishReason: 'stop' });
     expect(await gateway.app.get(Database).platform.query("SELECT type, data->>'id' AS id FROM events WHERE data->>'id' = $1", [started.id])).toEqual([{ type: 'evaluation.succeeded', id: started.id }]);
   });
@@ -245,10 +246,12 @@ describe('evaluations', () => {
       processing ??= process(id);
     }
     await processing;
-    await client.dispose();
+    const unknown = await client.iterate({ query: 'subscription { evaluationRunProgress(id: "eval_none") { done } }' }).next();
+    expect(unknown.value).toMatchObject({ errors: [{ extensions: { code: 'not_found' } }] });
     expect(seen[0]).toMatchObject({ status: 'queued', done: 0 });
     expect(seen.at(-1)).toMatchObject({ status: 'succeeded', done: ITEMS, gold: { value: 0.25 } });
     expect(seen.map(({ done }) => done)).toEqual(seen.map(({ done }) => done).sort((a, b) => a - b));
+    await client.dispose();
   });
 
   it.each([
@@ -268,7 +271,8 @@ describe('evaluations', () => {
     ['a reward as gold', { grader: { type: 'length', input: '{{sample.output_text}}', per: 1 } }, 'bad_input'],
     ['a grader that is none', { grader: { type: 'string_check' } }, 'bad_input'],
     ['a column that is missing', { grader: { ...grader, reference: '{{item.answer}}' } }, 'bad_data'],
-    ['a name that is taken', { name: 'open' }, 'conflict'],
+    ['a name that is taken for other items', { name: 'open', dataset: 'datasets:/sealed-items' }, 'conflict'],
+    ['a name that is taken for another grader', { name: 'open', grader: { ...grader, operation: 'ne' } }, 'conflict'],
   ])('refuses a suite with %s', async (_, input, code) => {
     await expect(gateway.graphql(SUITE, { input: { name: 'new', dataset: 'datasets:/open-items', grader, ...input } })).rejects.toMatchObject({ code });
   });

@@ -11,6 +11,11 @@ import { call, errorOf, type UpstreamAnswer, wholeText } from './upstream.js';
 export class RuntimeService {
   constructor(private readonly loader: ModelLoader) {}
 
+  /** Has the runtime load a version now, so that the first answer need not wait for it. */
+  async load(ctx: RequestContext, version: ModelVersionEntity): Promise<void> {
+    await this.loader.nameOf(ctx, version);
+  }
+
   /**
    * One chat completion.
    * @throws DomainError bad_input when the runtime refuses the request, unavailable or upstream_failed when it cannot answer.
