@@ -48,7 +48,7 @@ async function chat(service: Service, setting: Setting, model: string, prompt: s
   const openai = new OpenAI({ baseURL: `${service.url}/v1`, apiKey: service.apiKey });
   for (const { input } of readRows(setting, 'dev.jsonl', 0, 3)) {
     const stream = await openai.chat.completions.create({
-      model, stream: true, temperature: 0, max_tokens: setting.recipe.maxTokens, messages: [],
+      model, stream: true, temperature: 0, max_completion_tokens: setting.recipe.maxTokens, messages: [],
       ...{ prompt: { ref: prompt, variables: input } },
     });
     process.stdout.write(`  "${input.sentence}" → `);

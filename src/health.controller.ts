@@ -22,7 +22,7 @@ export class HealthController {
   @Get('ready')
   async ready() {
     const checks = await Promise.allSettled([this.database.platform.query('SELECT 1'), this.queues.assertUsable()]);
-    const failures = checks.flatMap((check) => (check.status === 'rejected' ? [String((check.reason as Error).message)] : []));
+    const failures = checks.flatMap((check) => (check.status === 'rejected' ? [(check.reason as Error).message] : []));
     if (failures.length > 0) throw new DomainError('unavailable', failures.join(' '));
     return { status: 'ok' };
   }

@@ -72,6 +72,7 @@ export class Supervised {
     if (this.failures >= TRIES_TO_START) this.giveUp(new Error(`${this.name} does not start. The end of its output:\n${this.tail}`));
     console.error(`${this.name} ended (${signal ?? code}); starting it again. See ${join(this.options.home, 'logs', `${this.name}.log`)}`);
     await wait(Math.min(MAX_BACKOFF_MS, 250 * 2 ** (this.failures - 1)));
+    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- stop() may have been called during the wait
     if (!this.stopping) this.start();
   }
 }

@@ -6,7 +6,7 @@ type Token = [type: string, value: string, start: number, end: number, ...rest: 
 
 function parse(template: string, where: string): Token[] {
   try {
-    return Mustache.parse(template) as Token[];
+    return Mustache.parse(template);
   } catch (error) {
     throw new DomainError('bad_input', `The template of ${where} cannot be read: ${(error as Error).message}.`, 'prompt');
   }

@@ -87,7 +87,7 @@ export class WorkerHost implements OnModuleDestroy {
       return this.scanner.getAllMethodNames(Object.getPrototypeOf(instance) as object).flatMap((name) => {
         const method = (instance as Record<string, (...args: never[]) => unknown>)[name]!;
         const value = this.reflector.get<T | undefined>(key, method);
-        const where = `${instance.constructor.name}.${name}`;
+        const where = `${(instance as object).constructor.name}.${name}`;
         return value === undefined ? [] : [{ value, method: method.bind(instance), where }];
       });
     });

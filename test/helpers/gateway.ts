@@ -29,7 +29,7 @@ export interface Gateway {
 
 export class GraphqlFailure extends Error {
   constructor(readonly errors: { message: string; extensions: { code: string; param?: string } }[]) {
-    super(errors.map((error) => `${error.extensions?.code}: ${error.message}`).join('\n'));
+    super(errors.map((error) => `${error.extensions.code}: ${error.message}`).join('\n'));
   }
 
   get code(): string {
