@@ -1,20 +1,15 @@
-import type { Multipart } from '@fastify/multipart';
-import { Controller, Delete, Get, HttpCode, Inject, Param, Post, Query, Req, StreamableFile } from '@nestjs/common';
+import { Controller, Delete, Get, HttpCode, Param, Post, Query, Req, StreamableFile } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 import { Ctx } from '../auth/request-context.guard.js';
 import { DomainError } from '../common/errors.js';
 import type { RequestContext } from '../common/request-context.js';
-import { CONFIG, type Config } from '../config/config.js';
 import { fileObject, ListFilesQuery } from './dataset.types.js';
 import { FileService, type ReceivedFile } from './file.service.js';
 
 /** OpenAI's files API. */
 @Controller('v1/files')
 export class FileController {
-  constructor(
-    private readonly files: FileService,
-    @Inject(CONFIG) private readonly config: Config,
-  ) {}
+  constructor(private readonly files: FileService) {}
 
   @Post()
   @HttpCode(200)
@@ -54,7 +49,7 @@ export class FileController {
       for await (const part of request.parts()) {
         if (part.type === 'field' && part.fieldname === 'purpose') purpose = String(part.value);
         if (part.type !== 'file') continue;
-        if (part.fieldname === 'file') file = this.receive(part);
+        if (part.fieldname === 'file') file = this.files.receive(cleanName(part.filename), part.file);
         await file?.catch(() => undefined);
         part.file.resume();
       }
@@ -64,13 +59,6 @@ export class FileController {
     }
     if (!file) throw new DomainError('bad_input', 'The form has no field "file".', 'file');
     return { file: await file, purpose };
-  }
-
-  private async receive(part: Extract<Multipart, { type: 'file' }>): Promise<ReceivedFile> {
-    const file = await this.files.receive(cleanName(part.filename), part.file);
-    if (!part.file.truncated) return file;
-    await this.files.discard(file);
-    throw new DomainError('too_large', `The file is larger than ${this.config.TRIAD_UPLOAD_MAX_BYTES} bytes (TRIAD_UPLOAD_MAX_BYTES). Upload it in parts, as several data sets.`, 'file');
   }
 }
 

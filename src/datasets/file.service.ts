@@ -35,9 +35,10 @@ export class FileService {
 
   /**
    * Streams a JSONL file to disk, checking each line on the way; memory does not grow with its size.
-   * @throws DomainError bad_data naming file and line; nothing is kept then.
+   * @param content `truncated` once it was cut at the largest size allowed
+   * @throws DomainError bad_data naming file and line, too_large; nothing is kept then.
    */
-  async receive(filename: string, content: Readable): Promise<ReceivedFile> {
+  async receive(filename: string, content: Readable & { truncated: boolean }): Promise<ReceivedFile> {
     const id = newId('file');
     const path = join('files', `${id}.jsonl`);
     const target = join(this.config.TRIAD_HOME, path);
@@ -45,6 +46,7 @@ export class FileService {
     await mkdir(dirname(target), { recursive: true });
     const output = await open(partial, 'wx');
     const hash = createHash('sha256');
+    const maxBytes = this.config.TRIAD_UPLOAD_MAX_BYTES;
     let bytes = 0;
     // The stream is not destroyed by a bad line: the rest of the request has to be read for the client to see the answer.
     const chunks: AsyncIterable<Buffer> = content.iterator({ destroyOnReturn: false });
@@ -55,6 +57,7 @@ export class FileService {
         await output.writeFile(chunk);
         yield chunk;
       }
+      if (content.truncated) throw new DomainError('too_large', `${filename} is larger than ${maxBytes} bytes (TRIAD_UPLOAD_MAX_BYTES). Upload it in parts, as several data sets.`, 'file');
     }
     try {
       const rows = await checkLines(splitLines(written(), filename), filename);

@@ -1,8 +1,9 @@
+import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DataProblem, MAX_DEPTH, parseLine, splitLines } from './lines.js';
 
-async function* cut(bytes: Buffer, sizes: number[]): AsyncGenerator<Buffer> {
+function* cut(bytes: Buffer, sizes: number[]): Generator<Buffer> {
   for (let start = 0, index = 0; start < bytes.length; index += 1) {
     const size = sizes.length > 0 ? sizes[index % sizes.length]! : bytes.length;
     yield bytes.subarray(start, start + size);
@@ -13,7 +14,7 @@ async function* cut(bytes: Buffer, sizes: number[]): AsyncGenerator<Buffer> {
 /** What the upload does: rows, or the number of the first line that is wrong. */
 async function check(bytes: Buffer, sizes: number[]): Promise<{ rows: unknown[]; bad: number | null }> {
   const rows: unknown[] = [];
-  for await (const line of splitLines(cut(bytes, sizes), 'x.jsonl')) {
+  for await (const line of splitLines(Readable.from(cut(bytes, sizes)), 'x.jsonl')) {
     try {
       rows.push(parseLine(line.bytes, line.number));
     } catch (error) {

@@ -8,8 +8,8 @@ type Source = Record<string, unknown>;
 const isScalar = (value: unknown): value is Scalar => ['string', 'number', 'boolean'].includes(typeof value);
 const text = z.string('must be text').refine((value) => value.trim() !== '', 'is empty');
 /** OpenAI's list of parts, when all are text. */
-const content = z.preprocess(
-  (value) => (Array.isArray(value) && value.every((part) => part?.type === 'text') ? value.map((part) => String(part.text)).join('') : value), text);
+const parts = z.array(z.object({ type: z.literal('text'), text: z.string() })).transform((list) => list.map((part) => part.text).join(''));
+const content = z.preprocess((value) => (Array.isArray(value) ? parts.safeParse(value).data ?? value : value), text);
 const role = z.enum(['system', 'developer', 'user', 'assistant'], 'must be system, developer, user or assistant')
   .transform((value) => (value === 'developer' ? 'system' : value));
 const messages = z.array(z.object({ role, content }, 'must be {role, content}'), 'must be text or a list of {role, content} messages').min(1, 'is empty');
@@ -44,7 +44,7 @@ function readAnswer(value: unknown, prompt: ChatMessage[], column: string): stri
 }
 
 function commonPrefix(a: ChatMessage[], b: ChatMessage[]): number {
-  const differ = a.findIndex((message, index) => message.role !== b[index]?.role || message.content !== b[index]?.content);
+  const differ = a.findIndex((message, index) => !b[index] || message.role !== b[index].role || message.content !== b[index].content);
   return differ === -1 ? a.length : differ;
 }
 
@@ -62,13 +62,13 @@ const readConversation = (value: unknown, column: string): ChatMessage[] =>
 
 /** Anthropic-HH: "\n\nHuman: …\n\nAssistant: …". */
 function readTranscript(value: string, column: string): ChatMessage[] {
-  const [before, ...parts] = value.split(/(?:^|\n\n)(Human|Assistant):/);
-  if (before?.trim() !== '' || parts.length < 2) {
+  const pieces = value.split(/(?:^|\n\n)(Human|Assistant):/);
+  if (pieces[0]!.trim() !== '' || pieces.length < 3) {
     throw new DataProblem(`column prompt is missing, and ${column} is no transcript of "\\n\\nHuman: …\\n\\nAssistant: …" turns. Add a prompt.`);
   }
   const turns = [];
-  for (let index = 0; index < parts.length; index += 2) {
-    turns.push({ role: parts[index] === 'Human' ? 'user' : 'assistant', content: parts[index + 1]!.trim() });
+  for (let index = 1; index < pieces.length; index += 2) {
+    turns.push({ role: pieces[index] === 'Human' ? 'user' : 'assistant', content: pieces[index + 1]!.trim() });
   }
   return read(messages, turns, column);
 }

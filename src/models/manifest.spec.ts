@@ -20,7 +20,7 @@ describe('manifests', () => {
   it('are not believed about themselves: a digest that is not that of the lines is refused', async () => {
     await expect(verifyManifest(FIXTURE, { ...golden, sha256: '0'.repeat(64) })).rejects.toMatchObject({ code: 'bad_data' });
     await expect(verifyManifest(FIXTURE, { ...golden, bytes: 1 })).rejects.toMatchObject({ code: 'bad_data' });
-    const outside = { ...golden, files: [{ ...golden.files[0], path: '../manifest.json' }, ...golden.files.slice(1)] } as Manifest;
+    const outside = { ...golden, files: golden.files.with(0, { ...golden.files[0], path: '../manifest.json' }) } as Manifest;
     await expect(verifyManifest(FIXTURE, outside)).rejects.toMatchObject({ message: expect.stringContaining('../manifest.json is missing') });
   });
 
