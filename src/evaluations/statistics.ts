@@ -1,4 +1,3 @@
-import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import type { Estimate } from './evaluation.entity.js';
 
@@ -14,10 +13,12 @@ export const mean = (values: readonly number[]): number => values.reduce((sum, v
 export function bootstrapMean(values: readonly number[]): Estimate {
   if (values.length === 0) throw new RangeError('A bootstrap needs at least one value');
   const random = xoroshiro128plus(SEED);
+  const scale = values.length / 2 ** 32;
   const means = new Float64Array(RESAMPLES);
   for (let resample = 0; resample < RESAMPLES; resample += 1) {
     let sum = 0;
-    for (let draw = 0; draw < values.length; draw += 1) sum += values[uniformInt(random, 0, values.length - 1)]!;
+    // Scaling 32 random bits is uniform to within values.length / 2³².
+    for (let draw = 0; draw < values.length; draw += 1) sum += values[Math.floor((random.next() >>> 0) * scale)]!;
     means[resample] = sum / values.length;
   }
   means.sort();

@@ -31,7 +31,7 @@ export interface FakeOptions {
 /**
  * A FAKE of an OpenAI-compatible server, after the published schema of chat completions (and, with `served`, of vLLM's
  * /v1/models, /v1/load_lora_adapter and /classify; like vLLM it has no /v1/load_model). The model's name chooses
- * misbehaviour: `refuses-key`, `limits-rate`, `speaks-html`, `dies-midway`, `ends-early`, `falls-silent`.
+ * misbehaviour: `refuses-key`, `limits-rate`, `speaks-html`, `dies-midway`, `ends-early`, `falls-silent`, `never-answers`.
  */
 export async function startOpenAiFake(options: FakeOptions = {}): Promise<OpenAiFake> {
   const seen: SeenRequest[] = [];
@@ -72,6 +72,7 @@ async function handle(request: IncomingMessage, response: ServerResponse, option
 async function chat(response: ServerResponse, body: any, content: string): Promise<void> {
   const id = 'chatcmpl-fake';
   const usage = { prompt_tokens: body.messages.length * 10, completion_tokens: content.length, total_tokens: body.messages.length * 10 + content.length };
+  if (body.model === 'never-answers') return;
   if (body.model === 'refuses-key') return refuse(response, 401, 'Incorrect API key provided: sk-12*56.', 'invalid_api_key');
   if (body.model === 'limits-rate') return refuse(response, 429, 'Rate limit reached.', 'rate_limit_exceeded', { 'retry-after': '7' });
   if (body.model === 'speaks-html') return void response.writeHead(502, { 'content-type': 'text/html' }).end('<h1>Bad gateway</h1>');

@@ -33,10 +33,13 @@ export async function registerStubModel(gateway: Gateway, name: string): Promise
   return gateway.app.get(ModelService).registerBaseModel(await contextOf(gateway), { name, source: name, licence: 'apache-2.0' });
 }
 
-/** As `registerStubModel`, a reward model. */
-export async function registerStubReward(gateway: Gateway, name: string): Promise<ModelVersionEntity> {
+export const registerStubReward = (gateway: Gateway, name: string): Promise<ModelVersionEntity> => registerResult(gateway, name, 'reward', null);
+
+export const registerStubAdapter = (gateway: Gateway, name: string, base: ModelVersionEntity): Promise<ModelVersionEntity> => registerResult(gateway, name, 'adapter', base.id);
+
+async function registerResult(gateway: Gateway, name: string, kind: 'reward' | 'adapter', baseVersionId: string | null): Promise<ModelVersionEntity> {
   const directory = writeStub(gateway, name);
   return gateway.app.get(ModelService).registerVersion(await contextOf(gateway), {
-    name, kind: 'reward', directory, manifest: await manifestOf(directory), baseVersionId: null, licence: 'apache-2.0', jobId: null, promptVersionId: null,
+    name, kind, directory, manifest: await manifestOf(directory), baseVersionId, licence: 'apache-2.0', jobId: null, promptVersionId: null,
   });
 }

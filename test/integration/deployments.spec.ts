@@ -1,8 +1,9 @@
-import OpenAI, { APIError } from 'openai';
+import OpenAI, { APIError, APIUserAbortError } from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ModelService } from '../../src/models/model.service.js';
 import { type Gateway, startGateway } from '../helpers/gateway.js';
 import { type OpenAiFake, startOpenAiFake } from '../helpers/openai-fake.js';
-import { registerStubModel, registerStubReward } from '../helpers/stub-model.js';
+import { contextOf, registerStubAdapter, registerStubModel, registerStubReward } from '../helpers/stub-model.js';
 
 const PROVIDER = 'mutation ($input: CreateProviderInput!) { createProvider(input: $input) { id name baseUrl hasKey } }';
 const DEPLOYMENT = 'mutation ($input: CreateDeploymentInput!) { createDeployment(input: $input) { id name target } }';
@@ -107,6 +108,15 @@ describe('deployments over an OpenAI-compatible provider', () => {
     await fake.seen.at(-1)!.gone;
   });
 
+  it('cancels upstream when the client of an answer in one piece leaves', async () => {
+    const leaving = new AbortController();
+    const asked = openai.chat.completions.create({ model: 'fake/never-answers', messages: hello }, { signal: leaving.signal }).catch((error: unknown) => error);
+    await expect.poll(() => fake.seen.at(-1)?.body.model).toBe('never-answers');
+    leaving.abort();
+    await fake.seen.at(-1)!.gone;
+    expect(await asked).toBeInstanceOf(APIUserAbortError);
+  });
+
   it('says which provider does not answer', async () => {
     await gateway.graphql(PROVIDER, { input: { name: 'absent', baseUrl: 'http://127.0.0.1:9/v1' } });
     await expect(openai.chat.completions.create({ model: 'absent/m', messages: hello })).rejects.toMatchObject({ status: 502, message: expect.stringContaining('"absent" at http://127.0.0.1:9/v1 does not answer') });
@@ -169,6 +179,18 @@ describe('registered models on a vLLM that loads nothing while running', () => {
     expect((await ask()).model).toBe(id);
   });
 
+  it('puts an adapter on its base, once for callers at the same time, and again when the runtime has lost it', async () => {
+    const base = await gateway.app.get(ModelService).resolve(await contextOf(gateway), 'models:/stub');
+    const { id } = await registerStubAdapter(gateway, 'tuned', base);
+    const ask = () => openai.chat.completions.create({ model: 'models:/tuned', messages: hello });
+    const loads = () => vllm.seen.filter(({ path }) => path === '/v1/load_lora_adapter').map(({ body }) => body);
+    for (const answer of await Promise.all([ask(), ask(), ask()])) expect(answer.model).toBe(id);
+    expect(loads()).toEqual([{ lora_name: id, lora_path: expect.stringContaining('artefacts'), base_model_name: base.id }]);
+    served.splice(served.findIndex((each) => each.id === id), 1);
+    for (const answer of await Promise.all([ask(), ask(), ask()])) expect(answer.model).toBe(id);
+    expect(loads()).toHaveLength(2);
+  });
+
   it('does not chat with a reward model', async () => {
     await registerStubReward(gateway, 'judge');
     await expect(openai.chat.completions.create({ model: 'models:/judge', messages: hello })).rejects.toMatchObject({ status: 400, param: 'model', message: expect.stringContaining('scoreAnswers') });
@@ -177,7 +199,7 @@ describe('registered models on a vLLM that loads nothing while running', () => {
 
   it('lists versions and aliases, and retrieves one', async () => {
     const ids = (await openai.models.list()).data.map((model) => model.id);
-    expect(ids).toEqual(['models:/stub/1', 'models:/stub@latest']);
+    expect(ids).toEqual(['models:/tuned/1', 'models:/tuned@latest', 'models:/stub/1', 'models:/stub@latest']);
     expect(await openai.models.retrieve('models:/stub@latest')).toMatchObject({ id: 'models:/stub@latest', object: 'model', owned_by: 'triad' });
     await expect(openai.models.retrieve('models:/stub@none')).rejects.toMatchObject({ status: 404 });
   });

@@ -58,7 +58,8 @@ export async function relayRefusal(answer: UpstreamAnswer, provider: string | nu
   const headers: Record<string, string> = { 'content-type': 'application/json; charset=utf-8' };
   if (answer.headers['retry-after']) headers['retry-after'] = answer.headers['retry-after'];
   if (answer.status === 401 || answer.status === 403) {
-    throw new DomainError('upstream_failed', `${who} refused the key stored for it: ${error?.message ?? `status ${answer.status}`}`);
+    // Its words are left out: they may hold part of the key.
+    throw new DomainError('upstream_failed', `${who} refused the key stored for it (status ${answer.status}). Check that the key is valid there and may use this model.`);
   }
   if (!error || answer.status < 400) {
     throw new DomainError('upstream_failed', `${who} answered with status ${answer.status} and no error in OpenAI's shape: ${text.slice(0, 200)}`);

@@ -51,8 +51,13 @@ export class ModelLoader implements OnModuleDestroy {
     return loading;
   }
 
-  /** The runtime was started again, or has unloaded it: the next `nameOf` loads it anew, with its base. */
-  forget(version: ModelVersionEntity): void {
+  /**
+   * The runtime does not know that name: it was started again, or has unloaded it. The next `nameOf` loads it anew, with
+   * its base.
+   * @param name what `nameOf` answered; when another caller has asked for it anew since, that load stands
+   */
+  forget(version: ModelVersionEntity, name: Promise<string>): void {
+    if (this.names.get(version.id) !== name) return;
     this.names.delete(version.id);
     if (version.baseVersionId) this.names.delete(version.baseVersionId);
   }

@@ -50,12 +50,13 @@ export class RuntimeService {
   /** Sends under the served name; a runtime that was started again has lost the model and gets it once more. */
   private async ask(ctx: RequestContext, version: ModelVersionEntity, route: string, body: object, signal?: AbortSignal): Promise<UpstreamAnswer> {
     const runtime = this.loader.runtimeOf(version);
-    const send = async () => call(runtime, route, { ...body, model: await this.loader.nameOf(ctx, version) }, signal);
-    const answer = await send();
+    const send = async (name: Promise<string>) => call(runtime, route, { ...body, model: await name }, signal);
+    const name = this.loader.nameOf(ctx, version);
+    const answer = await send(name);
     if (answer.status !== 404) return answer;
     await answer.body.text();
-    this.loader.forget(version);
-    return send();
+    this.loader.forget(version, name);
+    return send(this.loader.nameOf(ctx, version));
   }
 }
 
