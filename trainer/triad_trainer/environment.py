@@ -30,6 +30,9 @@ def import_libraries() -> None:
     import trl  # noqa: F401
     from trl import DPOTrainer, GRPOTrainer, RewardTrainer, SFTTrainer  # noqa: F401
 
+    from triad_trainer.cpu_speed import score_labelled_positions_only
+
+    score_labelled_positions_only()
     datasets.disable_progress_bars()
     datasets.disable_caching()
     transformers.utils.logging.disable_progress_bar()

@@ -12,8 +12,8 @@ from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from triad_trainer.contract import JobSpec
+from triad_trainer.cpu_speed import speed_up_frozen_layers
 from triad_trainer.errors import RunFailure
-from triad_trainer.frozen_linear import speed_up_frozen_layers
 
 # What the libraries raise for a file that is cut, corrupt, or of another model.
 UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)

@@ -15,9 +15,9 @@ from triad_trainer.arguments import common_arguments, evaluation_arguments
 from triad_trainer.artefact import save_artefact
 from triad_trainer.checkpoint import ExactCheckpoints
 from triad_trainer.contract import JobSpec
+from triad_trainer.cpu_speed import speed_up_frozen_layers
 from triad_trainer.data import Rows
 from triad_trainer.errors import RunFailure
-from triad_trainer.frozen_linear import speed_up_frozen_layers
 from triad_trainer.lengths import without_long_pairs
 from triad_trainer.model import load_adapter, load_causal_model, load_tokenizer, new_adapter
 from triad_trainer.progress import Progress, fit

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from transformers import AutoModelForSequenceClassification
 
+from triad_trainer.cpu_speed import speed_up_frozen_layers
 from triad_trainer.errors import RunFailure
-from triad_trainer.frozen_linear import speed_up_frozen_layers
 from triad_trainer.model import UNREADABLE, check_model_files, device, dtype, load_tokenizer
 
 BATCH = 64

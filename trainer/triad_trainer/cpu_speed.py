@@ -1,4 +1,4 @@
-"""Frozen linear layers on oneDNN instead of MKL, for training in float32 on x86 CPUs."""
+"""What makes training on CPUs fast without changing what is computed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import torch
+import trl.trainer.utils
 from torch import Tensor, nn
 
 
@@ -33,6 +34,15 @@ def _forward(layer: nn.Linear, x: Tensor) -> Tensor:
         return nn.functional.linear(x, layer.weight, layer.bias)
     y: Tensor = _FrozenLinear.apply(x, layer.weight, layer.bias)  # type: ignore[no-untyped-call]
     return y
+
+
+def score_labelled_positions_only() -> None:
+    """Let TRL project only the positions that have a label through the LM head on CPUs too.
+
+    TRL 1.16 does so where Triton runs and elsewhere projects the prompt as well, for compilers that want fixed shapes.
+    Its trainers ask `trl.trainer.utils._use_triton` for this choice alone.
+    """
+    trl.trainer.utils._use_triton = lambda _: True
 
 
 class _FrozenLinear(torch.autograd.Function):
