@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,9 @@ def load_scorer(path: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
 def _load(auto: Any, path: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     device, dtype = device_and_dtype()
     disable_progress_bar()
+    if device.type == "cpu":
+        # torch's CPU attention takes grouped heads; transformers would copy the keys and values for every head.
+        os.environ.setdefault("TRANSFORMERS_SDPA_FORCE_GQA", "1")
     try:
         model, info = auto.from_pretrained(
             path, dtype=dtype, use_safetensors=True, local_files_only=True, output_loading_info=True
