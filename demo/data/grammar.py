@@ -5,6 +5,7 @@ import random
 from dataclasses import dataclass, replace
 from typing import Any
 
+import vocabulary as words
 from hassil import (
     Alternative,
     Intents,
@@ -19,8 +20,6 @@ from hassil import (
 )
 from hassil.expression import Expression
 from home_assistant_intents import get_intents
-
-import vocabulary as words
 
 # (Home Assistant's intent, slot combination, domain, call). `{slot}` in a call is the value that was read.
 SOURCES = [
