@@ -6,7 +6,7 @@ import { DomainError } from '../../common/errors.js';
  * extension: a registered prompt that the server renders, its messages going before those of the request.
  */
 const chatRequest = z.looseObject({
-  model: z.string().min(1),
+  model: z.string().min(1).describe('`models:/name@alias`, `models:/name/3`, a deployment\'s name, or `<provider>/<model>`'),
   messages: z.array(z.looseObject({ role: z.string() })).optional(),
   stream: z.boolean().nullish(),
   prompt: z.strictObject({
@@ -15,11 +15,14 @@ const chatRequest = z.looseObject({
     label: z.string().optional(),
     version: z.number().int().optional(),
     variables: z.record(z.string(), z.unknown()).default({}),
-  }).refine((prompt) => (prompt.ref === undefined) !== (prompt.name === undefined), { message: 'give either ref, or name with label or version' })
+  }).describe('A registered prompt that the server renders; its messages go before those of the request').refine((prompt) => (prompt.ref === undefined) !== (prompt.name === undefined), { message: 'give either ref, or name with label or version' })
     .optional(),
 }).refine((request) => (request.messages?.length ?? 0) > 0 || request.prompt !== undefined, { path: ['messages'], message: 'must hold at least one message, unless a prompt is given' });
 
 export type ChatCompletionRequest = z.output<typeof chatRequest>;
+
+/** For the description of the API: OpenAPI 3.1 speaks JSON Schema 2020-12. */
+export const chatRequestSchema = z.toJSONSchema(chatRequest, { io: 'input' }) as object;
 
 /** @throws DomainError bad_input naming the first field that is wrong. */
 export function parseChatRequest(body: unknown): ChatCompletionRequest {
