@@ -1,4 +1,5 @@
 import { Controller, Get } from '@nestjs/common';
+import { ApiOperation, ApiResponse } from '@nestjs/swagger';
 import { Public } from './auth/request-context.guard.js';
 import { DomainError } from './common/errors.js';
 import { Database } from './database/database.js';
@@ -12,13 +13,14 @@ export class HealthController {
     private readonly queues: Queues,
   ) {}
 
-  /** The process answers. */
+  @ApiOperation({ summary: 'The process answers' })
   @Get('live')
   live() {
     return { status: 'ok' };
   }
 
-  /** Postgres and Redis answer, and Redis never evicts. 503 with what is wrong otherwise. */
+  @ApiOperation({ summary: 'Postgres and Redis answer, and Redis never evicts' })
+  @ApiResponse({ status: 503, description: 'What is wrong' })
   @Get('ready')
   async ready() {
     const checks = await Promise.allSettled([this.database.platform.query('SELECT 1'), this.queues.assertUsable()]);

@@ -1,16 +1,27 @@
 import { Controller, Delete, Get, HttpCode, Param, Post, Query, Req, StreamableFile } from '@nestjs/common';
+import { ApiBearerAuth, ApiBody, ApiConsumes, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { Ctx } from '../auth/request-context.guard.js';
 import { DomainError } from '../common/errors.js';
 import type { RequestContext } from '../common/request-context.js';
 import { fileObject, ListFilesQuery } from './dataset.types.js';
-import { FileService, type ReceivedFile } from './file.service.js';
+import { FILE_PURPOSES, FileService, type ReceivedFile } from './file.service.js';
+
+const uploadForm = {
+  type: 'object', required: ['file', 'purpose'],
+  properties: { file: { type: 'string', contentMediaType: 'application/octet-stream' }, purpose: { type: 'string', enum: FILE_PURPOSES } },
+};
 
 /** OpenAI's files API. */
+@ApiBearerAuth()
 @Controller('v1/files')
 export class FileController {
   constructor(private readonly files: FileService) {}
 
+  @ApiOperation({ summary: 'Uploads a JSONL file, checking every line', description: 'The first line that is wrong is named; nothing of a wrong file is kept.' })
+  @ApiConsumes('multipart/form-data')
+  @ApiBody({ schema: uploadForm })
+  @ApiOkResponse({ description: 'The file object' })
   @Post()
   @HttpCode(200)
   async create(@Ctx() ctx: RequestContext, @Req() request: FastifyRequest) {
@@ -18,22 +29,28 @@ export class FileController {
     return fileObject(await this.files.add(ctx, file, purpose));
   }
 
+  @ApiOperation({ summary: 'Lists files' })
+  @ApiOkResponse({ description: 'A page of file objects; `has_more` tells of another, after `last_id`' })
   @Get()
   async list(@Ctx() ctx: RequestContext, @Query() { after, purpose, limit, order }: ListFilesQuery) {
     const { files, hasMore } = await this.files.list(ctx, { after: after ?? null, purpose: purpose ?? null, limit, order });
     return { object: 'list', data: files.map(fileObject), first_id: files[0]?.id ?? null, last_id: files.at(-1)?.id ?? null, has_more: hasMore };
   }
 
+  @ApiOperation({ summary: 'One file object' })
   @Get(':id')
   async find(@Ctx() ctx: RequestContext, @Param('id') id: string) {
     return fileObject(await this.files.find(ctx, id));
   }
 
+  @ApiOperation({ summary: 'The bytes as uploaded', description: 'Refused with `sealed` when a sealed data set was made of them.' })
+  @ApiOkResponse({ content: { 'application/jsonl': {} } })
   @Get(':id/content')
   async content(@Ctx() ctx: RequestContext, @Param('id') id: string) {
     return new StreamableFile(await this.files.content(ctx, id), { type: 'application/jsonl' });
   }
 
+  @ApiOperation({ summary: 'Deletes a file' })
   @Delete(':id')
   async remove(@Ctx() ctx: RequestContext, @Param('id') id: string) {
     await this.files.remove(ctx, id);

@@ -1,5 +1,5 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Res } from '@nestjs/common';
-import { ApiBearerAuth, ApiBody, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiBody, ApiOkResponse, ApiOperation, ApiParam } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Ctx } from '../../auth/request-context.guard.js';
 import type { RequestContext } from '../../common/request-context.js';
@@ -40,6 +40,7 @@ export class ChatController {
 
   /** Ids hold slashes, which some clients escape and some do not. */
   @ApiOperation({ summary: 'One of them' })
+  @ApiParam({ name: 'path', description: 'The id, whose slashes may stay as they are' })
   @Get('models/*')
   retrieve(@Ctx() ctx: RequestContext, @Param('*') id: string) {
     return this.models.retrieve(ctx, id);
