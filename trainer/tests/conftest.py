@@ -6,9 +6,7 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from triad_trainer.environment import prepare_environment
 prepare_environment()
 
 import torch  # noqa: E402
+from gateway import Gateway  # noqa: E402
 from peft import LoraConfig, get_peft_model  # noqa: E402
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers  # noqa: E402
 from transformers import (  # noqa: E402
@@ -211,56 +210,6 @@ def of_type(events: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
 def metric(events: list[dict[str, Any]], name: str) -> dict[int, float]:
     """A metric by step."""
     return {e["step"]: e["metrics"][name] for e in of_type(events, "metrics") if name in e["metrics"]}
-
-
-class Gateway:
-    """A real HTTP server that speaks the gateway's side of the events protocol."""
-
-    def __init__(self, port: int = 0) -> None:
-        self.status = 200
-        self.stop = False
-        self.stored: dict[int, dict[str, Any]] = {}
-        self.authorization: set[str] = set()
-        self.requests = 0
-        self.changed = threading.Condition()
-        gateway = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                status, answer = gateway.take(body, self.headers["authorization"])
-                self.send_response(status)
-                self.send_header("content-length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self.port = self.server.server_port
-        self.url = f"http://127.0.0.1:{self.port}/events"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)
-        self.thread.start()
-
-    def take(self, body: dict[str, Any], authorization: str) -> tuple[int, bytes]:
-        with self.changed:
-            self.requests += 1
-            self.authorization.add(authorization)
-            if self.status == 200:
-                for event in body["events"]:
-                    self.stored.setdefault(event["seq"], event)
-            self.changed.notify_all()
-            answer = {"acknowledged": max(self.stored, default=0), "stop": self.stop}
-            return self.status, json.dumps(answer).encode()
-
-    def wait_for(self, condition: Callable[[Gateway], bool], seconds: float = 60) -> None:
-        with self.changed:
-            assert self.changed.wait_for(lambda: condition(self), seconds), "the gateway waited in vain"
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ import socket
 import threading
 
 import pytest
-from conftest import Gateway, of_type, run, spooled
+from conftest import of_type, run, spooled
+from gateway import Gateway
 
 from triad_trainer import events as events_module
 from triad_trainer.errors import ExitCode
