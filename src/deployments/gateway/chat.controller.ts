@@ -42,7 +42,7 @@ export class ChatController {
   @ApiOperation({ summary: 'One of them' })
   @ApiParam({ name: 'path', description: 'The id, whose slashes may stay as they are' })
   @Get('models/*')
-  retrieve(@Ctx() ctx: RequestContext, @Param('*') id: string) {
+  retrieve(@Ctx() ctx: RequestContext, @Param() { '*': id }: { '*': string }) {
     return this.models.retrieve(ctx, id);
   }
 }
