@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import random
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -58,6 +59,7 @@ def test_without_a_seed_samples_differ(server):
 
 
 def test_n_choices_share_one_prefill(server, monkeypatch):
+    monkeypatch.setattr(server.engine, "_ends", frozenset())
     shapes = []
     forward = server.engine._forward
     monkeypatch.setattr(
@@ -193,9 +195,8 @@ def test_logprobs_are_the_models_own(server):
 
 
 @pytest.mark.parametrize("stream", [True, False])
-def test_a_client_that_leaves_takes_its_rows_along(server, stream):
-    import socket
-
+def test_a_client_that_leaves_takes_its_rows_along(server, stream, monkeypatch):
+    monkeypatch.setattr(server.engine, "_ends", frozenset())
     server.gate.close()
     body = {"model": "base", "messages": [{"role": "user", "content": "on"}], "max_tokens": 1500, "n": 2}
     raw = json.dumps(body | {"stream": stream}).encode()
@@ -238,6 +239,7 @@ def test_an_engine_error_fails_its_requests_and_not_the_next(server, reference, 
 
 
 def test_an_engine_error_in_a_stream_is_an_event(server, monkeypatch):
+    monkeypatch.setattr(server.engine, "_ends", frozenset())
     forward = server.engine._forward
 
     def fail_later(*arguments: Any) -> Any:
