@@ -210,6 +210,20 @@ describe('webhooks', () => {
     await delivery({ status: 'delivered', nextAttemptAt: null, attempts: [{ status: 200 }, { status: 204 }] });
   });
 
+  it('hands back an attempt when the worker stops, and another makes it', async () => {
+    const { receiver, delivery } = await receive((response, count) => { if (count !== 2) response.end('ok'); });
+    await emit();
+    const { id } = await delivery({ status: 'delivered' });
+    await sql("UPDATE webhook_deliveries SET status = 'pending', next_attempt_at = now() WHERE id = $1", [id]);
+    const stop = new AbortController();
+    const stopped = gateway.app.get(WebhookDeliveryService).deliver(ctx, id, stop.signal);
+    await receiver.has(2);
+    stop.abort();
+    await stopped;
+    await delivery({ status: 'delivered', attempts: [{ status: 200 }, { status: 200 }] });
+    expect(receiver.received).toHaveLength(3);
+  });
+
   it('finds in Postgres what a wiped Redis forgot: an event not fanned out, a delivery whose time has come', async () => {
     const { id, receiver, delivery } = await receive();
     await sql("INSERT INTO events (id, project_id, type, data, created_at) VALUES ('evt_lost', $1, 'evaluation.failed', '{}', now() - interval '1 minute')", [ctx.projectId]);
