@@ -15,6 +15,8 @@ function hand(program, programArgs, env = {}) {
 
 const node = (file, ...rest) => hand(process.execPath, ['--enable-source-maps', join(root, file), ...rest]);
 
+const vitest = (...rest) => hand(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', ...rest]);
+
 /** Runs each in turn and stops at the first that fails. */
 async function all(...steps) {
   for (const step of steps) {
@@ -38,10 +40,13 @@ const commands = {
     console.log(`Stopping Triad (process ${pid}).`);
     return 0;
   },
-  test: () => setup({ forTests: true }).then(() => all(
-    () => hand(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', ...args]),
-    () => hand(venvPython, ['-m', 'pytest', '-q', 'trainer', 'demo'], { PYTHONPATH: join(root, 'trainer') }),
-  )),
+  // With arguments only vitest runs, with them: npm test -- --project unit
+  test: () => setup({ forTests: true }).then(() => (args.length > 0 ? vitest(...args) : all(
+    () => hand('npm', ['run', '--silent', 'check']),
+    () => vitest(),
+    () => hand(venvPython, ['-m', 'pytest', '-q', 'trainer/tests'], { PYTHONPATH: join(root, 'trainer') }),
+    () => hand(venvPython, ['-m', 'pytest', '-q', 'demo/data']),
+  ))),
 };
 
 try {
