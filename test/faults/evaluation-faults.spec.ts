@@ -1,0 +1,113 @@
+import { Redis } from 'ioredis';
+import { EventEmitter, once } from 'node:events';
+import { Readable } from 'node:stream';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { DatasetService } from '../../src/datasets/dataset.service.js';
+import { OutboxRelay } from '../../src/queue/outbox-relay.js';
+import { type Gateway, startGateway } from '../helpers/gateway.js';
+import { type OpenAiFake, startOpenAiFake } from '../helpers/openai-fake.js';
+import { contextOf, registerStubModel } from '../helpers/stub-model.js';
+import { build, startWorker, type WorkerProcess } from '../helpers/worker-process.js';
+
+const ITEMS = 30;
+/** The fake runtime holds back what is asked of it after so many answers, until the gate opens. */
+const BEFORE_FAULT = 12;
+/** Twice BullMQ's lockDuration. */
+const RECOVERED = { timeout: 60_000, interval: 200 };
+
+describe('faults while an evaluation runs', () => {
+  let fake: OpenAiFake;
+  let gateway: Gateway;
+  let answered = 0;
+  const gate = new EventEmitter().setMaxListeners(0);
+  let workers: WorkerProcess[] = [];
+
+  const worker = async () => {
+    const started = await startWorker();
+    workers.push(started);
+    return started;
+  };
+  const run = async (id: string) => (await gateway.graphql('query ($id: ID!) { evaluationRun(id: $id) { status attempt done gold { value } samples(first: 500) { nodes { item } } } }', { id }))['evaluationRun'];
+  const start = async () => {
+    answered = 0;
+    const { startEvaluation } = await gateway.graphql('mutation { startEvaluation(input: { suite: "s", model: "models:/m" }) { id } }');
+    return startEvaluation.id as string;
+  };
+  const openGate = () => {
+    answered = Number.NEGATIVE_INFINITY;
+    gate.emit('open');
+  };
+  const expectWhole = async (id: string, attempt: number) => {
+    await expect.poll(async () => (await run(id)).status, RECOVERED).toBe('succeeded');
+    const done = await run(id);
+    expect(done).toMatchObject({ attempt, done: ITEMS, gold: { value: 1 } });
+    expect(done.samples.nodes.map((sample: { item: number }) => sample.item)).toEqual(Array.from({ length: ITEMS }, (_, item) => item));
+  };
+  const askedSince = (from: number) => fake.seen.slice(from).filter(({ path }) => path === '/v1/chat/completions').length;
+
+  beforeAll(async () => {
+    build();
+    fake = await startOpenAiFake({
+      served: [{ id: 'm' }],
+      answer: () => 'yes',
+      before: async () => { if ((answered += 1) > BEFORE_FAULT) await once(gate, 'open'); },
+    });
+    const url = fake.url.replace('/v1', '');
+    gateway = await startGateway({ env: { TRIAD_RUNTIME_URL: url, TRIAD_SCORER_URL: url } });
+    await registerStubModel(gateway, 'm');
+    await gateway.app.get(DatasetService).createFromRows(await contextOf(gateway), {
+      name: 'd', format: 'prompt', licence: 'own', derivedFrom: [],
+      rows: Readable.from(Array.from({ length: ITEMS }, (_, item) => ({ prompt: [{ role: 'user', content: `Is it ${item}?` }], expected: 'yes' }))),
+    });
+    await gateway.graphql('mutation ($input: CreateEvaluationSuiteInput!) { createEvaluationSuite(input: $input) { id } }', {
+      input: { name: 's', dataset: 'datasets:/d', grader: { type: 'string_check', operation: 'eq', input: '{{sample.output_text}}', reference: '{{item.expected}}' } },
+    });
+  });
+  afterEach(async () => {
+    openGate();
+    await Promise.all(workers.map((each) => each.end('SIGKILL')));
+    workers = [];
+  });
+  afterAll(async () => {
+    await gateway.stop();
+    await fake.stop();
+  });
+
+  it.each(['SIGKILL', 'SIGTERM'] as const)('finishes after a worker got %s, asking nothing again that is answered', async (signal) => {
+    const id = await start();
+    const first = await worker();
+    await expect.poll(async () => (await run(id)).done, RECOVERED).toBe(BEFORE_FAULT);
+    await first.end(signal);
+    openGate();
+    const from = fake.seen.length;
+    await worker();
+    await expectWhole(id, 2);
+    expect(askedSince(from)).toBe(ITEMS - BEFORE_FAULT);
+  });
+
+  it('refuses the late answers of a worker that was stopped and went on', async () => {
+    const id = await start();
+    const first = await worker();
+    await expect.poll(async () => (await run(id)).done, RECOVERED).toBe(BEFORE_FAULT);
+    first.process.kill('SIGSTOP');
+    await worker();
+    await expect.poll(async () => (await run(id)).attempt, RECOVERED).toBe(2);
+    openGate();
+    await expectWhole(id, 2);
+    first.process.kill('SIGCONT');
+    await first.end('SIGTERM'); // waits for its handlers, which try to store what came late
+    await expectWhole(id, 2);
+  });
+
+  it('runs what was queued when Redis was wiped', async () => {
+    const id = await start();
+    openGate();
+    expect(await gateway.app.get(OutboxRelay).relayBatch()).toBeGreaterThan(0);
+    const redis = new Redis(process.env['REDIS_URL']!);
+    expect(await redis.dbsize()).toBeGreaterThan(0);
+    await redis.flushdb();
+    await redis.quit();
+    await worker();
+    await expectWhole(id, 1);
+  });
+});
