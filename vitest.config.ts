@@ -7,7 +7,7 @@ export default defineConfig({
     projects: [
       { test: { name: 'unit', include: ['src/**/*.spec.ts', 'test/unit/**/*.spec.ts'], setupFiles: ['reflect-metadata'] } },
       { test: { name: 'integration', include: ['test/integration/**/*.spec.ts'], setupFiles: ['reflect-metadata'], ...services } },
-      { test: { name: 'e2e', include: ['test/e2e/**/*.spec.ts'], setupFiles: ['reflect-metadata'], ...services, testTimeout: 600_000, hookTimeout: 300_000, fileParallelism: false } },
+      { test: { name: 'e2e', include: ['test/e2e/**/*.spec.ts', 'test/faults/**/*.spec.ts'], setupFiles: ['reflect-metadata'], ...services, testTimeout: 600_000, hookTimeout: 300_000, fileParallelism: false } },
     ],
   },
 });

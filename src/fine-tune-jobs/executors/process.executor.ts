@@ -118,6 +118,10 @@ class Trainer {
 const lastLines = (text: string): string => text.slice(-STDERR_CHARACTERS).split('\n').slice(-STDERR_LINES - 1).join('\n');
 
 function trainerEnvironment(): NodeJS.ProcessEnv {
-  const kept = PASSED_ON.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]]));
-  return { ...Object.fromEntries(kept) as NodeJS.ProcessEnv, PYTHONUNBUFFERED: '1', OMP_WAIT_POLICY: 'PASSIVE', HF_HUB_OFFLINE: '1', TOKENIZERS_PARALLELISM: 'false' };
+  const kept = Object.fromEntries(PASSED_ON.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
+  return {
+    ...kept, PYTHONUNBUFFERED: '1', OMP_WAIT_POLICY: 'PASSIVE', HF_HUB_OFFLINE: '1', TOKENIZERS_PARALLELISM: 'false',
+    // Sets are written in their order of iteration (PEFT's target_modules): with a seed the same run gives the same bytes.
+    PYTHONHASHSEED: '0',
+  };
 }
