@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { setTimeout as wait } from 'node:timers/promises';
+import { DomainError } from '../common/errors.js';
 import { RequestContext } from '../common/request-context.js';
 import { HandlesJob } from '../queue/handles-job.js';
 import type { JobPayload } from '../queue/jobs.js';
@@ -33,7 +34,7 @@ export class FineTuneJobProcessor {
   @HandlesJob('fine-tune.run')
   async run({ projectId, jobId }: JobPayload, shutdown: AbortSignal): Promise<void> {
     const ctx = RequestContext.forJob(projectId, 'fine-tune.run');
-    const claim = await this.lifecycle.claim(ctx, jobId!);
+    const claim = shutdown.aborted ? null : await this.lifecycle.claim(ctx, jobId!);
     if (!claim) return;
     const key: AttemptKey = { id: jobId!, projectId, attempt: claim.job.attempt };
     const [cancel, kill, done] = [new AbortController(), new AbortController(), new AbortController()];
@@ -56,7 +57,7 @@ export class FineTuneJobProcessor {
       prepared = await this.attempts.prepare(ctx, job);
       exit = await this.executor.execute(prepared.specPath, token, { stop, kill: signals.kill });
     } catch (error) {
-      this.logger.warn(`Job ${job.id}, attempt ${job.attempt}: ${error instanceof Error ? error.stack : String(error)}`);
+      if (!(error instanceof DomainError)) this.logger.error(`Job ${job.id}, attempt ${job.attempt}: ${error instanceof Error ? error.stack : String(error)}`);
       return classifyError(error, job.lostAttempts);
     }
     if (exit.code !== 0 && !signals.kill.aborted) await this.spool.take(ctx, job);

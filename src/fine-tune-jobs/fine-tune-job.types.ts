@@ -80,6 +80,7 @@ export class FineTuneJob {
   @Field(() => GraphQLJSONObject, { description: 'seed, hyperparameters, lora, reward and rl, defaults filled in.' }) settings: FineTuneSettings;
   @Field({ description: 'Who made it: `key:<id>`.' }) createdBy: string;
   @Field() createdAt: Date;
+  @Field(() => Date, { nullable: true, description: 'When it was asked to stop.' }) stopRequestedAt: Date | null;
   @Field(() => Date, { nullable: true, description: 'When the first attempt started.' }) startedAt: Date | null;
   @Field(() => Date, { nullable: true }) finishedAt: Date | null;
   fromVersionId: string;

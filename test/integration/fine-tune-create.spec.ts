@@ -14,6 +14,7 @@ describe('creating a fine-tune job', () => {
     gateway = await startGateway();
     baseId = (await registerStubModel(gateway, 'tiny')).id;
     rewardId = (await registerStubReward(gateway, 'judge')).id;
+    await gateway.graphql('mutation { registerBaseModel(input: { name: "closed", source: "tiny", licence: "proprietary" }) { id } }');
     await prepareInputs(gateway);
     await gateway.graphql('mutation { createPromptVersion(input: { name: "other", messages: [{ role: user, content: "In {{room}}: {{sentence}}" }] }) { id } }');
     const pairs = sentences(100, 120).map((row) => ({ ...row, completion: undefined, chosen: 'on(lamp)', rejected: 'off(lamp)' }));
@@ -57,6 +58,7 @@ describe('creating a fine-tune job', () => {
     ['an unknown version', { model: 'models:/tiny/7' }, 'not_found', 'The newest is 1'],
     ['a model that is none', { model: 'tiny' }, 'bad_reference', 'models:/NAME/3'],
     ['a reward model to start from', { model: 'models:/judge' }, 'bad_input', 'is a reward model; start from a base or an adapter'],
+    ['a model whose licence bars fine-tuning', { model: 'models:/closed' }, 'licence_refused', 'bars fine-tuning'],
     ['an unknown data set', { dataset: 'datasets:/none' }, 'not_found', 'There is no data set "none"'],
     ['a sealed data set', { dataset: 'datasets:/sealed' }, 'sealed', 'measured on, never trained on'],
     ['data of another format', { dataset: 'datasets:/pairs' }, 'bad_input', 'Method sft trains on data of format sft; pairs/1 is of format preference.'],

@@ -43,7 +43,7 @@ describe('the life of a fine-tune job', () => {
   const fallSilent = (id: string, seconds = 21) => rows().query(`UPDATE fine_tune_jobs SET heartbeat_at = now() - interval '${seconds} seconds' WHERE id = $1`, [id]);
   const messages = (id: string) => rows().query<unknown[]>('SELECT id FROM outbox WHERE payload->>\'jobId\' = $1', [id]);
   const announced = async (id: string) => (await rows().find(EventEntity)).filter(({ data }) => (data as { id: string }).id === id).map(({ type }) => type);
-  const cancel = (id: string) => gateway.graphql('mutation ($id: ID!) { cancelFineTuneJob(id: $id) { status } }', { id });
+  const cancel = (id: string) => gateway.graphql('mutation ($id: ID!) { cancelFineTuneJob(id: $id) { status stopRequestedAt } }', { id });
   /** As a trainer that has finished its work would leave things. */
   const complete = async ({ token, key }: { token: string; key: AttemptKey }) => {
     const { manifest, directory } = await writeAdapter(gateway, key.id, key.attempt);
@@ -120,16 +120,16 @@ describe('the life of a fine-tune job', () => {
 
   it('is cancelled at once while it is queued', async () => {
     const id = await create();
-    expect(await cancel(id)).toEqual({ cancelFineTuneJob: { status: 'cancelled' } });
+    expect(await cancel(id)).toMatchObject({ cancelFineTuneJob: { status: 'cancelled' } });
     expect(await lifecycle.claim(ctx, id)).toBeNull();
-    expect(await cancel(id)).toEqual({ cancelFineTuneJob: { status: 'cancelled' } });
+    expect(await cancel(id)).toMatchObject({ cancelFineTuneJob: { status: 'cancelled' } });
     expect(await announced(id)).toEqual(['fine_tuning.job.cancelled']);
   });
 
   it('that runs is asked to stop, and is cancelled even when its trainer completes', async () => {
     const id = await create();
     const claimed = await claim(id);
-    expect(await cancel(id)).toEqual({ cancelFineTuneJob: { status: 'running' } });
+    expect(await cancel(id)).toEqual({ cancelFineTuneJob: { status: 'running', stopRequestedAt: expect.any(String) } });
     expect(await lifecycle.heartbeat(ctx, claimed.key)).toBe('stop');
     await complete(claimed);
     expect(await postEvents(gateway, id, claimed.token, 1, numbered([finished()], 2))).toMatchObject({ body: { acknowledged: 2, stop: true } });
