@@ -8,8 +8,8 @@ import { createJob, type JobEvent, prepareTraining, readJob, sftInput, untilEven
 import { type Gateway, startGateway } from '../helpers/gateway.js';
 import { build, startWorker, untilGone, type WorkerProcess } from '../helpers/worker-process.js';
 
-const STEPS = 200;
-const EVERY = 20;
+const STEPS = 120;
+const EVERY = 10;
 const input = sftInput(STEPS, { checkpointEverySteps: EVERY });
 const atStep = (step: number) => (event: JobEvent) => event.type === 'metrics' && event.data['step'] >= step;
 
@@ -114,7 +114,7 @@ describe('faults while a job trains', () => {
 
   it('a worker that stands still past its time and then goes on: what it does is refused; cancelling ends the other\'s trainer', async () => {
     const still = await start();
-    const id = await createJob(gateway, { ...input, hyperparameters: { ...input.hyperparameters, maxSteps: 10 * STEPS } });
+    const id = await createJob(gateway, { ...input, hyperparameters: { ...input.hyperparameters, maxSteps: 100 * STEPS } });
     await untilEvent(gateway, id, atStep(5));
     const trainers = still.trainers();
     process.kill(still.pid, 'SIGSTOP');

@@ -1,9 +1,13 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { RequestContext } from '../../src/common/request-context.js';
 import { Notifications } from '../../src/database/notifications.js';
 import { jobTopic } from '../../src/fine-tune-jobs/fine-tune-event.service.js';
 import { FineTuneJobLifecycle } from '../../src/fine-tune-jobs/fine-tune-job.lifecycle.js';
-import { createJob, followJob, type JobEvent, prepareInputs, readJob, sftInput } from '../helpers/fine-tune.js';
+import { FineTuneJobService } from '../../src/fine-tune-jobs/fine-tune-job.service.js';
+import { SpoolService } from '../../src/fine-tune-jobs/spool.service.js';
+import { createJob, followJob, type JobEvent, jsonl, prepareInputs, readJob, sftInput } from '../helpers/fine-tune.js';
 import { type Gateway, startGateway } from '../helpers/gateway.js';
 import { writeAdapter } from '../helpers/run-directory.js';
 import { finished, metrics, numbered, postEvents, started } from '../helpers/run-events.js';
@@ -93,6 +97,19 @@ describe('events of a run', () => {
     await end(key);
     expect(await post(numbered([metrics(1)], 2))).toMatchObject({ status: 409, body: { error: { code: 'fenced' } } });
     expect(await stored(id)).toHaveLength(1);
+  });
+
+  it('that a trainer left in its spool are taken in, up to a line that was cut off, and once', async () => {
+    const { id, post } = await start();
+    const events = numbered([started(), ...Array.from({ length: 600 }, (_, index) => metrics(1 + (index % 6))), finished('stopped')]);
+    await post(events.slice(0, 10));
+    const directory = join(gateway.home, 'runs', id, 'attempt-1', 'spool');
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, 'events.jsonl'), jsonl(events) + JSON.stringify(numbered([metrics(1)], 603)[0]).slice(0, 40));
+    const job = await gateway.app.get(FineTuneJobService).get(ctx, id);
+    for (let time = 0; time < 2; time++) await gateway.app.get(SpoolService).take(ctx, job);
+    expect((await post(events.slice(-1))).body).toEqual({ acknowledged: 602, stop: false });
+    expect(await readJob(gateway, id)).toMatchObject({ summary: { outcome: 'stopped' } });
   });
 
   it('of a later attempt take the place of metrics that it trained again', async () => {
