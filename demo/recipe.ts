@@ -13,6 +13,8 @@ export interface Recipe {
   sampling: { n: number; temperature: number };
   bestOf: number;
   rewardHoldout: number;
+  /** Share of the rejection-sampled answers that are trained on, highest reward first. */
+  rejectionKeep: number;
   sft: JobRecipe;
   rewardModel: JobRecipe;
   rejection: JobRecipe;

@@ -70,9 +70,9 @@ export async function improvePolicy(client: Client, setting: Setting, policy: Ca
   const rows = readRows(setting, 'rl.jsonl', recipe.rows.mistakes, recipe.rows.mistakes + recipe.rows.rejection);
   const samples = await rollOut(client, setting, policy, 'rejection', rows, reward.model);
   const { createDatasetFromEvaluation: best } = await client.request(CreateDatasetFromEvaluationDocument, {
-    input: { runId: samples.id, name: 'smart-home/rejection-sampled', select: 'best_by_reward' },
+    input: { runId: samples.id, name: 'smart-home/rejection-sampled', select: 'best_by_reward', keep: recipe.rejectionKeep },
   });
-  say(`Data set ${best.name}/${best.version}: the best of each ${recipe.sampling.n} by the reward model, ${best.rows} rows.`);
+  say(`Data set ${best.name}/${best.version}: the best of each ${recipe.sampling.n} by the reward model, the surest ${fixed(100 * recipe.rejectionKeep, 0)}% of them: ${best.rows} rows.`);
   const gold = await uploadDataset(client, setting, rows.map(({ input, expected }) => ({ input, completion: expected })), { name: 'smart-home/control', format: 'sft' });
 
   const further = async (label: string, dataset: string, extraSeconds: number): Promise<Candidate> => {

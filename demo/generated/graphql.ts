@@ -20,6 +20,8 @@ export type ChatRole =
   | 'user';
 
 export type CreateDatasetFromEvaluationInput = {
+  /** With best_by_reward: the share of items to keep, highest reward first, over 0 and at most 1. Default: 1. */
+  keep?: number | null | undefined;
   /** By default that of the suite's data. */
   licence?: string | null | undefined;
   /** Name of the data set. */

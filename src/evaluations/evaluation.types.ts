@@ -1,6 +1,6 @@
 import { ArgsType, Field, Float, ID, InputType, Int, ObjectType, registerEnumType } from '@nestjs/graphql';
 import { Type } from 'class-transformer';
-import { IsBoolean, IsIn, IsInt, IsNumber, IsObject, IsOptional, IsString, Max, Min, ValidateNested } from 'class-validator';
+import { IsBoolean, IsIn, IsInt, IsNumber, IsObject, IsOptional, IsPositive, IsString, Max, Min, ValidateNested } from 'class-validator';
 import { GraphQLJSONObject } from 'graphql-scalars';
 import { connectionOf, PageArgs } from '../common/pagination.js';
 import { EstimateType, RunFailureType } from '../common/run.types.js';
@@ -120,6 +120,7 @@ export class CreateDatasetFromEvaluationInput {
   @Field({ description: 'Name of the data set.' }) @IsString() name: string;
   @Field(() => SelectionEnum) @IsIn(Object.values(SelectionEnum)) select: Selection;
   @Field(() => String, { nullable: true, description: 'By default that of the suite\'s data.' }) @IsOptional() @IsString() licence?: string | null;
+  @Field(() => Float, { nullable: true, description: 'With best_by_reward: the share of items to keep, highest reward first, over 0 and at most 1. Default: 1.' }) @IsOptional() @IsPositive() @Max(1) keep?: number | null;
 }
 
 @ArgsType()

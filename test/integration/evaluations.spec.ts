@@ -138,11 +138,19 @@ describe('evaluations', () => {
 
   it('makes training data of the best answers, and records what it came from', async () => {
     const id = await finish({ model: 'models:/dice', rewardModel: 'models:/judge', sampling: { n: 2, temperature: 1, maxTokens: 8, seed: 1 } });
-    const create = async (name: string, select: string) => (await gateway.graphql(FROM_RUN, { input: { runId: id, name, select } }))['createDatasetFromEvaluation'];
+    const create = async (name: string, select: string, keep?: number) => (await gateway.graphql(FROM_RUN, { input: { runId: id, name, select, keep } }))['createDatasetFromEvaluation'];
+    const datasets = gateway.app.get(DatasetService);
     expect(await create('by-reward', 'best_by_reward')).toMatchObject({ format: 'sft', rows: ITEMS, licence: 'own' });
     const right = new Set((await samplesOf(id)).filter(({ gold }) => gold > 0).map(({ item }) => item));
     expect(await create('by-gold', 'best_by_gold')).toMatchObject({ rows: right.size });
-    const datasets = gateway.app.get(DatasetService);
+    expect(await create('surest', 'best_by_reward', 0.25)).toMatchObject({ rows: ITEMS / 4 });
+    const chosen = (await samplesOf(id)).filter((sample) => sample.chosen).sort((a, b) => b.reward! - a.reward!);
+    const surest: number[] = [];
+    for await (const { row } of datasets.rows(ctx, await datasets.resolve(ctx, 'datasets:/surest'), 'all')) surest.push(Number(row.input!['number']));
+    const least = chosen[ITEMS / 4 - 1]!.reward!;
+    expect(chosen.filter(({ item }) => surest.includes(item)).every(({ reward }) => reward! >= least)).toBe(true);
+    await expect(create('none', 'best_by_reward', 0)).rejects.toMatchObject({ code: 'bad_input' });
+    await expect(create('gold-share', 'best_by_gold', 0.5)).rejects.toMatchObject({ code: 'bad_input', message: expect.stringContaining('keep is a share by reward') });
     const rows = [];
     for await (const { row } of datasets.rows(ctx, await datasets.resolve(ctx, 'datasets:/by-gold'), 'all')) rows.push(row);
     expect(rows[0]).toEqual({ input: { number: String(Math.min(...right)) }, completion: `yes ${Math.min(...right)}` });
