@@ -44,7 +44,7 @@ const commands = {
   test: () => setup({ forTests: true }).then(() => (args.length > 0 ? vitest(...args) : all(
     () => hand('npm', ['run', '--silent', 'check']),
     () => vitest(),
-    () => hand(venvPython, ['-m', 'pytest', '-c', 'trainer/pyproject.toml', '--rootdir', 'trainer', 'trainer/tests']),
+    () => hand(venvPython, ['-m', 'pytest', '-c', 'trainer/pyproject.toml', '--rootdir', 'trainer', 'trainer/tests'], { PYTHONPATH: join(root, 'trainer') }),
     () => hand(venvPython, ['-m', 'pytest', '-p', 'no:valkey', 'demo/data']),
   ))),
 };
