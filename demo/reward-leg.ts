@@ -72,7 +72,7 @@ export async function improvePolicy(client: Client, setting: Setting, policy: Ca
   const { createDatasetFromEvaluation: best } = await client.request(CreateDatasetFromEvaluationDocument, {
     input: { runId: samples.id, name: 'smart-home/rejection-sampled', select: 'best_by_reward', keep: recipe.rejectionKeep },
   });
-  say(`Data set ${best.name}/${best.version}: the best of each ${recipe.sampling.n} by the reward model, the surest ${fixed(100 * recipe.rejectionKeep, 0)}% of them: ${best.rows} rows.`);
+  say(`Data set ${best.name}/${best.version}: the best of each ${recipe.sampling.n} by the reward model, ${recipe.rejectionKeep < 1 ? `the surest ${fixed(100 * recipe.rejectionKeep, 0)}% of them, ` : ''}${best.rows} rows.`);
   const gold = await uploadDataset(client, setting, rows.map(({ input, expected }) => ({ input, completion: expected })), { name: 'smart-home/control', format: 'sft' });
 
   const further = async (label: string, dataset: string, extraSeconds: number): Promise<Candidate> => {

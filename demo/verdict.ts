@@ -23,7 +23,7 @@ export async function compareCandidates(client: Client, candidates: Candidate[])
       String(evaluation.promptTokens! + evaluation.completionTokens!), fixed(candidate.trainingSeconds, 0), fixed(evaluation.seconds, 0), `$${fixed(evaluation.cost, 4)}`];
   }));
   const shown = compared.filter((each) => each.verdict === 'gain').length;
-  say(`${shown === 0 ? 'No candidate is shown to be better than SFT' : `${shown} of ${compared.length} shown to be better than SFT`} at this number of items; one training seed each. Cost is this machine's time at TRIAD_COMPUTE_PRICE_PER_HOUR.`);
+  say(`${shown === 0 ? 'No candidate is shown to be better than SFT' : `${shown} of ${compared.length} shown to be better than SFT`} at this number of items; one training seed each. A gain or loss is claimed when the paired interval leaves out 0 and the sign test holds after Holm's correction. Cost is this machine's time at TRIAD_COMPUTE_PRICE_PER_HOUR.`);
   return candidates.filter((candidate) => candidate.deployable)
     .reduce((best, candidate) => (candidate.evaluation.gold!.value > best.evaluation.gold!.value ? candidate : best));
 }
