@@ -48,7 +48,7 @@ def main() -> None:
         peft_config=LoraConfig(
             r=settings["r"],
             lora_alpha=settings["alpha"],
-            target_modules="all-linear",
+            target_modules=["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
             layers_to_transform=layers,
             task_type="CAUSAL_LM",
         ),

@@ -2,7 +2,7 @@
  * `npm run bench [sft] [graphql] [chat]`: compares Triad with the bare thing in one run, pair by pair, and keeps the table
  * in docs/benchmarks.md. Numbers hold for the machine and the minute; the ratios are what to look at.
  */
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { startEmbeddedPostgres } from '../../src/database/embedded-postgres.js';
@@ -14,6 +14,7 @@ import { benchSft } from './sft.js';
 const wanted = process.argv.slice(2);
 const models = resolve(process.env['TRIAD_HOME'] || '.triad', 'models');
 const home = mkdtempSync(join(tmpdir(), 'triad-bench-'));
+chmodSync(home, 0o755); // an embedded Postgres of root's runs as another user, who must get in
 symlinkSync(models, join(home, 'models'));
 const postgres = await startEmbeddedPostgres(home);
 Object.assign(process.env, { TRIAD_HOME: home, TRIAD_PORT: '0', DATABASE_URL: postgres.url });

@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -52,7 +52,10 @@ describe('set-up on a machine that lacks something', () => {
 
 describe('npm start', () => {
   let home: string;
-  beforeAll(() => { home = mkdtempSync(join(tmpdir(), 'triad-home-')); });
+  beforeAll(() => {
+    home = mkdtempSync(join(tmpdir(), 'triad-home-'));
+    chmodSync(home, 0o755); // an embedded Postgres of root's runs as another user, who must get in
+  });
   afterAll(() => rmSync(home, { recursive: true, force: true }));
 
   const environment = (port: number) => ({ ...process.env, DATABASE_URL: '', REDIS_URL: '', TRIAD_HOME: home, TRIAD_PORT: String(port), TRIAD_PYTHON: python, TRIAD_WARM_TRAINER: '0' });

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -12,6 +12,7 @@ describe('npm run demo -- --quick', () => {
   const running = () => JSON.parse(readFileSync(join(home, 'running.json'), 'utf8')) as { pid: number; url: string };
   beforeAll(() => {
     home = mkdtempSync(join(tmpdir(), 'triad-demo-'));
+    chmodSync(home, 0o755); // an embedded Postgres of root's runs as another user, who must get in
     mkdirSync(join(home, 'logs'));
     symlinkSync(models, join(home, 'models'));
   });

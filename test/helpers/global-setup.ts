@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -19,6 +19,7 @@ declare module 'vitest' {
 /** Real Postgres and Redis for the run: those of DATABASE_URL and REDIS_URL, or the embedded ones; and a migrated template. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const home = mkdtempSync(join(tmpdir(), 'triad-test-'));
+  chmodSync(home, 0o755); // an embedded Postgres of root's runs as another user, who must get in
   const started: EmbeddedService[] = [];
   const start = async (service: Promise<EmbeddedService>) => {
     started.push(await service);
