@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { generateApiKey } from './auth/api-key.js';
 import { environmentSchema } from './config/config.js';
 import { migrate } from './database/data-source.js';
-import { type EmbeddedService, freePort, portIsFree, startEmbeddedPostgres } from './database/embedded-postgres.js';
+import { type EmbeddedService, freePort, isAlive, portIsFree, startEmbeddedPostgres } from './database/embedded-postgres.js';
 import { startEmbeddedRedis } from './queue/embedded-redis.js';
 import { Supervised } from './supervised.js';
 
@@ -49,14 +49,6 @@ function takeHome(): void {
     writeFileSync(stateFile, JSON.stringify({ pid: process.pid, url: '' }), { flag: 'wx' });
   } catch {
     fail(`Another start is under way in ${home}.`, 'wait for it, or set TRIAD_HOME to another directory.');
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
   }
 }
 

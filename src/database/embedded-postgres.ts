@@ -95,19 +95,21 @@ function initialise(native: string, data: string, password: string, user: Server
   if (result.status !== 0) throw new Error(`initdb failed in ${data}:\n${result.stderr || result.stdout || String(result.error)}`);
 }
 
+/** Whether there is a process of that id. */
+export function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 /** Ends a server that outlived a launcher which was killed. The caller holds the home's lock, so nobody else wants it. */
 export async function endLeftOver(pidFile: string): Promise<void> {
   const pid = existsSync(pidFile) ? Number.parseInt(readFileSync(pidFile, 'utf8'), 10) : Number.NaN;
-  const alive = () => {
-    try {
-      return process.kill(pid, 0);
-    } catch {
-      return false;
-    }
-  };
-  if (!(pid > 1) || !alive()) return;
+  if (!(pid > 1) || !isAlive(pid)) return;
   process.kill(pid, 'SIGINT');
-  while (alive()) await wait(50);
+  while (isAlive(pid)) await wait(50);
 }
 
 async function waitUntilReady(url: string, server: ChildProcess, log: () => string): Promise<void> {
