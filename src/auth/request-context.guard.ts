@@ -1,29 +1,13 @@
-import { type CanActivate, createParamDecorator, type ExecutionContext, Injectable, SetMetadata } from '@nestjs/common';
+import { type CanActivate, type ExecutionContext, Injectable, SetMetadata } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { GqlExecutionContext, type GqlContextType } from '@nestjs/graphql';
 import { randomUUID } from 'node:crypto';
-import type { RequestContext } from '../common/request-context.js';
 import { AuthService } from './auth.service.js';
+import { carrierOf } from './carrier.js';
 
 const PUBLIC = Symbol('PUBLIC');
 
 /** For routes that need no API key (health, calls with a token of their own). */
 export const Public = () => SetMetadata(PUBLIC, true);
-
-/** What an edge's request is to us: an HTTP request, or the context of a GraphQL operation over HTTP or WebSocket. */
-interface Carrier {
-  id?: string;
-  headers?: Record<string, string | undefined>;
-  req?: Carrier;
-  connectionParams?: Record<string, string | undefined>;
-  triad?: Promise<RequestContext>;
-}
-
-function carrierOf(context: ExecutionContext): Carrier {
-  return context.getType<GqlContextType>() === 'graphql'
-    ? GqlExecutionContext.create(context).getContext<Carrier>()
-    : context.switchToHttp().getRequest<Carrier>();
-}
 
 /** Authenticates once per request or operation and keeps the RequestContext for `@Ctx()`. */
 @Injectable()
@@ -44,6 +28,3 @@ export class RequestContextGuard implements CanActivate {
     return true;
   }
 }
-
-/** Injects the caller's RequestContext into a resolver or controller method. */
-export const Ctx = createParamDecorator((_: unknown, context: ExecutionContext) => carrierOf(context).triad);

@@ -1,5 +1,5 @@
 import { Args, ID, Int, Mutation, Parent, Query, ResolveField, Resolver, Subscription } from '@nestjs/graphql';
-import { Ctx } from '../auth/request-context.guard.js';
+import { Ctx } from '../auth/carrier.js';
 import { PageArgs } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
 import { DatasetService } from '../datasets/dataset.service.js';

@@ -1,5 +1,5 @@
 import { Args, ID, Query, Resolver } from '@nestjs/graphql';
-import { Ctx } from '../auth/request-context.guard.js';
+import { Ctx } from '../auth/carrier.js';
 import type { RequestContext } from '../common/request-context.js';
 import { LICENCES } from './licences.js';
 import { LineageService } from './lineage.service.js';

@@ -1,5 +1,5 @@
 import { Args, Float, Mutation, Parent, ResolveField, Resolver } from '@nestjs/graphql';
-import { Ctx } from '../auth/request-context.guard.js';
+import { Ctx } from '../auth/carrier.js';
 import type { RequestContext } from '../common/request-context.js';
 import { RewardReport } from '../fine-tune-jobs/fine-tune-job.types.js';
 import { ModelVersion } from '../models/model.types.js';

@@ -1,7 +1,7 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Res } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOkResponse, ApiOperation, ApiParam } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { Ctx } from '../../auth/request-context.guard.js';
+import { Ctx } from '../../auth/carrier.js';
 import type { RequestContext } from '../../common/request-context.js';
 import { chatRequestSchema, parseChatRequest } from './chat-request.js';
 import { ChatService } from './chat.service.js';
