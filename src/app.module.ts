@@ -12,6 +12,7 @@ import { DatasetModule } from './datasets/dataset.module.js';
 import { EvaluationModule } from './evaluations/evaluation.module.js';
 import { FineTuneJobModule } from './fine-tune-jobs/fine-tune-job.module.js';
 import { HealthController } from './health.controller.js';
+import { LimitsModule } from './limits/limits.module.js';
 import { ModelModule } from './models/model.module.js';
 import { PromptModule } from './prompts/prompt.module.js';
 import { QueueModule } from './queue/queue.module.js';
@@ -25,6 +26,7 @@ import { WebhookModule } from './webhooks/webhook.module.js';
     DatabaseModule,
     QueueModule,
     AuthModule,
+    LimitsModule,
     GraphQLModule.forRoot<ApolloDriverConfig>({
       driver: ApolloDriver,
       autoSchemaFile: true,

@@ -1,10 +1,12 @@
 import { Column, CreateDateColumn, Entity, Index, ManyToOne, JoinColumn, PrimaryColumn } from 'typeorm';
+import type { Limits } from '../common/limits.js';
 
 /** A tenant. Every other row belongs to one. */
 @Entity('projects')
 export class ProjectEntity {
   @PrimaryColumn('text') id: string;
   @Column('text', { unique: true }) name: string;
+  @Column('jsonb', { nullable: true }) limits: Limits | null;
   @CreateDateColumn({ type: 'timestamptz' }) createdAt: Date;
 }
 
@@ -16,6 +18,7 @@ export class ApiKeyEntity {
   @ManyToOne(() => ProjectEntity) @JoinColumn({ name: 'project_id' }) project: ProjectEntity;
   @Column('text') name: string;
   @Column('text', { unique: true }) hash: string;
+  @Column('jsonb', { nullable: true }) limits: Limits | null;
   @CreateDateColumn({ type: 'timestamptz' }) createdAt: Date;
   @Column('timestamptz', { nullable: true }) revokedAt: Date | null;
 }

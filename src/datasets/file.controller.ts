@@ -25,6 +25,10 @@ export class FileController {
   @Post()
   @HttpCode(200)
   async create(@Ctx() ctx: RequestContext, @Req() request: FastifyRequest) {
+    await this.files.assertRoom(ctx, Number(request.headers['content-length'] ?? 0)).catch((error: unknown) => {
+      request.raw.resume(); // a client that is still sending would not see the answer
+      throw error;
+    });
     const { file, purpose } = await this.readForm(request);
     return fileObject(await this.files.add(ctx, file, purpose));
   }

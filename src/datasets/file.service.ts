@@ -9,6 +9,7 @@ import { newId } from '../common/ids.js';
 import type { RequestContext } from '../common/request-context.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { Database } from '../database/database.js';
+import { QuotaService } from '../limits/quota.service.js';
 import type { FileEntity } from './dataset.entity.js';
 import { FileRepository, type FileQuery } from './file.repository.js';
 import { badLine, DataProblem, parseLine, splitLines } from './lines.js';
@@ -30,8 +31,14 @@ export class FileService {
   constructor(
     private readonly database: Database,
     private readonly files: FileRepository,
+    private readonly quotas: QuotaService,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
+
+  /** Whether there is room, before anything is received. @throws DomainError quota_exceeded. */
+  assertRoom(ctx: RequestContext, bytes: number): Promise<void> {
+    return this.quotas.assertStorage(ctx, bytes);
+  }
 
   /**
    * Streams a JSONL file to disk, checking each line on the way; memory does not grow with its size.
@@ -70,13 +77,16 @@ export class FileService {
     }
   }
 
-  /** Makes a received file known. */
+  /** Makes a received file known. @throws DomainError bad_input, quota_exceeded; nothing is kept then. */
   async add(ctx: RequestContext, received: ReceivedFile, purpose: string | null): Promise<FileEntity> {
     try {
       if (purpose === null || !FILE_PURPOSES.includes(purpose)) {
         throw new DomainError('bad_input', `${purpose === null ? 'The form has no purpose' : `The purpose ${JSON.stringify(purpose)} is not known`}; send one of ${FILE_PURPOSES.join(', ')}.`, 'purpose');
       }
-      return await this.files.add(ctx, { ...received, purpose });
+      return await this.database.transaction(ctx, async (tx) => {
+        await this.quotas.holdStorage(tx, received.bytes);
+        return this.files.add(tx, { ...received, purpose, createdBy: ctx.principal });
+      });
     } catch (error) {
       await this.discard(received);
       throw error;

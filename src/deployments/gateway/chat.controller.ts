@@ -3,7 +3,10 @@ import { ApiBearerAuth, ApiBody, ApiOkResponse, ApiOperation, ApiParam } from '@
 import type { FastifyReply } from 'fastify';
 import { Ctx } from '../../auth/carrier.js';
 import type { RequestContext } from '../../common/request-context.js';
-import { chatRequestSchema, parseChatRequest } from './chat-request.js';
+import type { Reservation } from '../../limits/buckets.js';
+import { Reserved, SpendsTokens } from '../../limits/spends-tokens.js';
+import { chatRequestSchema } from './chat-request.js';
+import { estimateTokens } from './chat-usage.js';
 import { ChatService } from './chat.service.js';
 import { ModelListService } from './model-list.service.js';
 
@@ -21,11 +24,12 @@ export class ChatController {
   @ApiOkResponse({ description: 'A chat completion; with `stream: true` server-sent events that end with `data: [DONE]`' })
   @Post('chat/completions')
   @HttpCode(200)
-  async complete(@Ctx() ctx: RequestContext, @Body() body: object, @Res() reply: FastifyReply): Promise<void> {
+  @SpendsTokens(estimateTokens)
+  async complete(@Ctx() ctx: RequestContext, @Body() body: object, @Res() reply: FastifyReply, @Reserved() reservation?: Reservation): Promise<void> {
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
     try {
-      const answer = await this.chat.complete(ctx, parseChatRequest(body), gone.signal);
+      const answer = await this.chat.complete(ctx, body, gone.signal, reservation);
       await reply.status(answer.status).headers(answer.headers).send(answer.body);
     } catch (error) {
       if (!gone.signal.aborted) throw error;
