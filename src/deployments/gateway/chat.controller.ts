@@ -1,5 +1,5 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Res } from '@nestjs/common';
-import { ApiBearerAuth, ApiBody, ApiOkResponse, ApiOperation, ApiParam } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiBody, ApiOkResponse, ApiOperation, ApiParam, ApiResponse } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Ctx } from '../../auth/carrier.js';
 import type { RequestContext } from '../../common/request-context.js';
@@ -8,6 +8,7 @@ import { Reserved, SpendsTokens } from '../../limits/spends-tokens.js';
 import { chatRequestSchema } from './chat-request.js';
 import { estimateTokens } from './chat-usage.js';
 import { ChatService } from './chat.service.js';
+import { OPENAI_SCHEMAS } from './openai.openapi.js';
 import { ModelListService } from './model-list.service.js';
 
 /** OpenAI's routes; its official clients are the judge of them. */
@@ -21,7 +22,11 @@ export class ChatController {
 
   @ApiOperation({ summary: 'OpenAI\'s chat completions', description: 'Fields that are not listed are passed on to the model\'s runtime or provider as they are.' })
   @ApiBody({ schema: chatRequestSchema })
-  @ApiOkResponse({ description: 'A chat completion; with `stream: true` server-sent events that end with `data: [DONE]`' })
+  @ApiOkResponse({
+    description: 'A chat completion; with `stream: true` server-sent events that end with `data: [DONE]`',
+    content: { 'application/json': { schema: OPENAI_SCHEMAS.completion }, 'text/event-stream': { schema: { type: 'string' } } },
+  })
+  @ApiResponse({ status: 502, description: 'The model\'s provider or runtime failed' })
   @Post('chat/completions')
   @HttpCode(200)
   @SpendsTokens(estimateTokens)
@@ -37,6 +42,7 @@ export class ChatController {
   }
 
   @ApiOperation({ summary: 'Deployments, and registered versions by number and alias, as OpenAI\'s list of models' })
+  @ApiOkResponse({ description: 'All of them', schema: OPENAI_SCHEMAS.models })
   @Get('models')
   list(@Ctx() ctx: RequestContext) {
     return this.models.list(ctx);
@@ -44,7 +50,8 @@ export class ChatController {
 
   /** Ids hold slashes, which some clients escape and some do not. */
   @ApiOperation({ summary: 'One of them' })
-  @ApiParam({ name: 'path', description: 'The id, whose slashes may stay as they are' })
+  @ApiParam({ name: 'path', description: 'The id, whose slashes may stay as they are', schema: { type: 'string', minLength: 1 } })
+  @ApiOkResponse({ description: 'The model', schema: OPENAI_SCHEMAS.model })
   @Get('models/*')
   retrieve(@Ctx() ctx: RequestContext, @Param() { '*': id }: { '*': string }) {
     return this.models.retrieve(ctx, id);
