@@ -55,7 +55,7 @@ const ERRORS = Object.fromEntries(Object.entries(DESCRIPTIONS).map(([status, des
 ]));
 
 const IDEMPOTENCY_KEY = {
-  name: 'Idempotency-Key', in: 'header', required: false, schema: { ...text, minLength: 1, maxLength: 255, pattern: '^[!-~]+$' },
+  name: 'Idempotency-Key', in: 'header', required: false, schema: text,
   description: 'The same key with the same request has one effect, and gets the same answer',
 } as const;
 

@@ -23,6 +23,9 @@ export const FILE_SCHEMAS = {
   deleted: { type: 'object', required: ['id', 'object', 'deleted'], properties: { id: text, object: { const: 'file' }, deleted: { const: true } } } as object,
   upload: {
     type: 'object', required: ['file', 'purpose'],
-    properties: { file: { type: 'string', contentMediaType: 'application/octet-stream' }, purpose: { type: 'string', enum: FILE_PURPOSES } },
+    properties: {
+      file: { type: 'string', contentMediaType: 'application/jsonl', examples: ['{"prompt": "Close the blind.", "completion": "close(blind)"}\n'] },
+      purpose: { type: 'string', enum: FILE_PURPOSES, examples: ['fine-tune'] },
+    },
   } as object,
 };

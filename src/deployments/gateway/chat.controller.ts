@@ -21,7 +21,7 @@ export class ChatController {
   ) {}
 
   @ApiOperation({ summary: 'OpenAI\'s chat completions', description: 'Fields that are not listed are passed on to the model\'s runtime or provider as they are.' })
-  @ApiBody({ schema: chatRequestSchema })
+  @ApiBody({ schema: chatRequestSchema, examples: { conversation: { value: { model: 'house-assistant', messages: [{ role: 'user', content: 'Close the blind in the studio.' }] } } } })
   @ApiOkResponse({
     description: 'A chat completion; with `stream: true` server-sent events that end with `data: [DONE]`',
     content: { 'application/json': { schema: OPENAI_SCHEMAS.completion }, 'text/event-stream': { schema: { type: 'string' } } },
@@ -50,7 +50,7 @@ export class ChatController {
 
   /** Ids hold slashes, which some clients escape and some do not. */
   @ApiOperation({ summary: 'One of them' })
-  @ApiParam({ name: 'path', description: 'The id, whose slashes may stay as they are', schema: { type: 'string', minLength: 1 } })
+  @ApiParam({ name: 'path', description: 'The id, whose slashes may stay as they are', schema: { type: 'string', minLength: 1, examples: ['house-assistant'] } as object })
   @ApiOkResponse({ description: 'The model', schema: OPENAI_SCHEMAS.model })
   @Get('models/*')
   retrieve(@Ctx() ctx: RequestContext, @Param() { '*': id }: { '*': string }) {
