@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Database } from '../../src/database/database.js';
 import { type Gateway, startGateway } from '../helpers/gateway.js';
-import { contextOf } from '../helpers/stub-model.js';
+import { contextOf, registerStubModel } from '../helpers/stub-model.js';
 
 let gateway: Gateway;
 beforeAll(async () => { gateway = await startGateway(); });
@@ -85,6 +85,25 @@ describe('a command under an idempotency key (#15)', () => {
     expect(data.filter((file: any) => file.filename === 'rows.jsonl')).toHaveLength(1);
     const remove = () => gateway.fetch(`/v1/files/${first.body.id}`, { method: 'DELETE', headers: { 'idempotency-key': 'remove-1' } }).then((response) => response.json());
     expect(await remove()).toEqual(await remove());
+  });
+});
+
+describe('two people who edit one thing', () => {
+  it('do not undo each other: the second is told that it moved', async () => {
+    for (const _ of [1, 2, 3]) await gateway.graphql(CREATE, { input: prompt('shared') });
+    const move = (version: number, expected: number) =>
+      gateway.graphql(`mutation { setPromptLabels(name: "shared", version: ${version}, labels: ["live"], expectedVersion: ${expected}) { version } }`);
+    await move(1, 0);
+    const moves = await Promise.allSettled([move(2, 1), move(3, 1)]);
+    expect(moves.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    expect(moves.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'conflict', message: expect.stringContaining('another moved it') } });
+  });
+
+  it('is so for aliases of models too', async () => {
+    await registerStubModel(gateway, 'aliased');
+    const move = (expected: number) => gateway.graphql(`mutation { setModelAlias(model: "aliased", alias: "champion", version: 1, expectedVersion: ${expected}) { version } }`);
+    await expect(move(2)).rejects.toMatchObject({ code: 'conflict' });
+    await move(0);
   });
 });
 
