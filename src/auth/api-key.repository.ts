@@ -43,8 +43,8 @@ export class ApiKeyRepository {
   /** Adds a key for a project that nobody acts in yet. @returns null when the key is there already. */
   async addAsPlatform(tx: EntityManager, projectId: string, key: NewApiKey): Promise<ApiKeyEntity | null> {
     const id = newId('key');
-    const { raw } = await tx.createQueryBuilder().insert().into(ApiKeyEntity).values({ ...key, id, projectId }).orIgnore().returning('id').execute();
-    return (raw as unknown[]).length === 1 ? tx.findOneByOrFail(ApiKeyEntity, { id }) : null;
+    await tx.createQueryBuilder().insert().into(ApiKeyEntity).values({ ...key, id, projectId }).orIgnore().execute();
+    return tx.findOneBy(ApiKeyEntity, { id });
   }
 
   /** Whether no project has a key; others who ask wait until the transaction ends. */

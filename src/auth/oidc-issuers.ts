@@ -14,6 +14,8 @@ const DISCOVERY_KEPT_MS = 3_600_000;
 const KEYS_COOLDOWN_MS = 5_000;
 const KEYS_KEPT_MS = 600_000;
 
+const away = () => new DomainError('unavailable', 'The token\'s issuer does not answer as it should, so the token cannot be checked now; try again.');
+
 const discoverySchema = z.object({ issuer: z.string(), jwks_uri: z.url() });
 
 /** The trusted OIDC issuers: found by discovery when the first token comes, their keys kept and followed as they change. */
@@ -21,7 +23,9 @@ const discoverySchema = z.object({ issuer: z.string(), jwks_uri: z.url() });
 export class OidcIssuers {
   private readonly logger = new Logger(OidcIssuers.name);
   private readonly keys = new LRUCache<string, JWTVerifyGetKey>({
-    max: 100, ttl: DISCOVERY_KEPT_MS, allowStaleOnFetchRejection: true, fetchMethod: (issuer) => discover(issuer),
+    max: 100, ttl: DISCOVERY_KEPT_MS,
+    allowStaleOnFetchRejection: true, // an issuer found before stays known while it is away
+    fetchMethod: (issuer) => discover(issuer).catch((error: unknown) => { throw this.unavailable(issuer, error); }),
   });
 
   constructor(@Inject(CONFIG) private readonly config: Config) {
@@ -36,7 +40,8 @@ export class OidcIssuers {
    */
   async verify(token: string): Promise<JWTPayload & { iss: string; sub: string }> {
     const issuer = this.trustedIssuerOf(token);
-    const keys = await this.keysOf(issuer);
+    const keys = await this.keys.fetch(issuer);
+    if (!keys) throw away();
     try {
       const { payload } = await jwtVerify(token, keys, {
         issuer, audience: this.config.TRIAD_OIDC_AUDIENCE!, algorithms: ALGORITHMS, clockTolerance: CLOCK_TOLERANCE_SECONDS, requiredClaims: ['exp', 'sub'],
@@ -56,17 +61,9 @@ export class OidcIssuers {
       : 'The token is not of an issuer that this server trusts (TRIAD_OIDC_ISSUER).');
   }
 
-  private async keysOf(issuer: string): Promise<JWTVerifyGetKey> {
-    try {
-      return (await this.keys.fetch(issuer))!;
-    } catch (error) {
-      throw this.unavailable(issuer, error);
-    }
-  }
-
   private unavailable(issuer: string, error: unknown): DomainError {
     this.logger.warn(`The OIDC issuer ${issuer} cannot be asked for its keys: ${String(error)}`);
-    return new DomainError('unavailable', 'The token\'s issuer does not answer as it should, so the token cannot be checked now; try again.');
+    return away();
   }
 }
 

@@ -25,8 +25,8 @@ export class ProjectRepository {
   /** @returns null when there is one of that name. */
   async add(tx: EntityManager, name: string): Promise<ProjectEntity | null> {
     const id = newId('proj');
-    const { raw } = await tx.createQueryBuilder().insert().into(ProjectEntity).values({ id, name }).orIgnore().returning('id').execute();
-    return (raw as unknown[]).length === 1 ? tx.findOneByOrFail(ProjectEntity, { id }) : null;
+    await tx.createQueryBuilder().insert().into(ProjectEntity).values({ id, name }).orIgnore().execute();
+    return tx.findOneBy(ProjectEntity, { id });
   }
 
   /** The project of that name, which is made if there is none. */

@@ -1,7 +1,7 @@
 import { type ExecutionContext, SetMetadata } from '@nestjs/common';
 import { GqlExecutionContext, type GqlContextType } from '@nestjs/graphql';
 import type { Reflector } from '@nestjs/core';
-import type { GraphQLResolveInfo } from 'graphql';
+import { type GraphQLResolveInfo, OperationTypeNode } from 'graphql';
 import { DomainError } from '../common/errors.js';
 import { type CallerRole, includesRole, type RequestContext } from '../common/request-context.js';
 
@@ -24,7 +24,7 @@ export function requirementOf(reflector: Reflector, context: ExecutionContext): 
 
 function reads(context: ExecutionContext): boolean {
   if (context.getType<GqlContextType>() === 'graphql') {
-    return GqlExecutionContext.create(context).getInfo<GraphQLResolveInfo>().operation.operation !== 'mutation';
+    return GqlExecutionContext.create(context).getInfo<GraphQLResolveInfo>().operation.operation !== OperationTypeNode.MUTATION;
   }
   return ['GET', 'HEAD'].includes(context.switchToHttp().getRequest<{ method: string }>().method);
 }
