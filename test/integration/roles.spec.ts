@@ -1,6 +1,8 @@
 import { buildSchema, type GraphQLArgument, type GraphQLField, type GraphQLInputField, type GraphQLInputType, getNamedType, isEnumType, isInputObjectType, isLeafType, isListType, isNonNullType } from 'graphql';
+import { createClient } from 'graphql-ws';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import { ROLES } from '../../src/common/request-context.js';
 import { type Gateway, GraphqlFailure, startGateway } from '../helpers/gateway.js';
 
@@ -112,6 +114,13 @@ describe('roles', () => {
       return ((await response.json()) as { error?: { code: string } }).error?.code;
     });
     expect(may).toEqual(from(ROUTES[route] ?? 'viewer'));
+  });
+
+  it('lets a viewer subscribe', async () => {
+    const client = createClient({ url: `${gateway.url.replace('http', 'ws')}/graphql`, webSocketImpl: WebSocket, connectionParams: { Authorization: `Bearer ${keys.viewer}` }, retryAttempts: 0 });
+    const { value } = await client.iterate({ query: 'subscription { fineTuneJobEvents(id: "none") { type } }' }).next() as IteratorYieldResult<{ errors?: { extensions?: { code?: string } }[] }>;
+    expect(value.errors?.[0]?.extensions?.code).toBe('not_found');
+    await client.dispose();
   });
 
   it('says which role is needed and which the caller has', async () => {
