@@ -4,14 +4,15 @@ import { randomUUID } from 'node:crypto';
 import type { RequestContext } from '../common/request-context.js';
 import { AdmissionService } from '../limits/admission.service.js';
 import { AuthService } from './auth.service.js';
-import { carrierOf } from './carrier.js';
+import { type Carrier, carrierOf } from './carrier.js';
+import { assertMay, requirementOf } from './requires-role.js';
 
 const PUBLIC = Symbol('PUBLIC');
 
 /** For routes that need no API key (health, calls with a token of their own). */
 export const Public = () => SetMetadata(PUBLIC, true);
 
-/** Authenticates and counts once per request or operation and keeps the RequestContext for `@Ctx()`. */
+/** Authenticates and counts once per request or operation, keeps the RequestContext for `@Ctx()`, and checks the caller's role. */
 @Injectable()
 export class RequestContextGuard implements CanActivate {
   constructor(
@@ -23,18 +24,22 @@ export class RequestContextGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {
     if (this.reflector.getAllAndOverride<boolean>(PUBLIC, [context.getHandler(), context.getClass()])) return true;
     const carrier = carrierOf(context);
-    const request = carrier.req ?? carrier;
-    const params = carrier.connectionParams;
-    const authorization = params?.['Authorization'] ?? params?.['authorization'] ?? request.headers?.['authorization'];
-    carrier.triad ??= this.enter(context, authorization, request.id ?? randomUUID());
-    await carrier.triad;
+    carrier.triad ??= this.enter(context, carrier);
+    assertMay(await carrier.triad, requirementOf(this.reflector, context));
     return true;
   }
 
-  private async enter(context: ExecutionContext, authorization: string | undefined, requestId: string): Promise<RequestContext> {
-    const ctx = await this.auth.authenticate(authorization, requestId);
+  private async enter(context: ExecutionContext, carrier: Carrier): Promise<RequestContext> {
+    const ctx = await this.authenticate(carrier);
     const admitted = this.admission.admit(ctx, context);
     if (admitted) await admitted;
     return ctx;
+  }
+
+  private authenticate(carrier: Carrier): Promise<RequestContext> {
+    const request = carrier.req ?? carrier;
+    const said = (name: string) => carrier.connectionParams?.[name] ?? request.headers?.[name];
+    const authorization = carrier.connectionParams?.['Authorization'] ?? said('authorization');
+    return this.auth.authenticate(authorization, request.id ?? randomUUID(), said('x-triad-project'));
   }
 }

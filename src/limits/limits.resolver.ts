@@ -1,5 +1,6 @@
 import { Args, ID, Mutation, Query, Resolver } from '@nestjs/graphql';
 import { Ctx } from '../auth/carrier.js';
+import { RequiresRole } from '../auth/requires-role.js';
 import type { RequestContext } from '../common/request-context.js';
 import { LimitsService } from './limits.service.js';
 import { LimitSettings, LimitsInput, LimitsReport } from './limits.types.js';
@@ -13,12 +14,14 @@ export class LimitsResolver {
     return this.service.report(ctx);
   }
 
-  @Mutation(() => LimitSettings, { description: 'Sets all limits of the caller\'s project, for all processes at once. Errors: bad_input.' })
+  @RequiresRole('admin')
+  @Mutation(() => LimitSettings, { description: 'Sets all limits of the caller\'s project, for all processes at once. Errors: bad_input, forbidden.' })
   setProjectLimits(@Ctx() ctx: RequestContext, @Args('limits') limits: LimitsInput) {
     return this.service.setProjectLimits(ctx, limits);
   }
 
-  @Mutation(() => LimitSettings, { description: 'Sets all limits of an API key of the project. Errors: bad_input, not_found.' })
+  @RequiresRole('admin')
+  @Mutation(() => LimitSettings, { description: 'Sets all limits of an API key of the project. Errors: bad_input, not_found, forbidden.' })
   setApiKeyLimits(@Ctx() ctx: RequestContext, @Args('id', { type: () => ID }) id: string, @Args('limits') limits: LimitsInput) {
     return this.service.setKeyLimits(ctx, id, limits);
   }

@@ -65,7 +65,7 @@ async function set(limits: Record<string, number>, apply = () => gateway.graphql
 }
 
 const list = (key = gateway.key) => gateway.fetch('/v1/files', { headers: { authorization: `Bearer ${key}` } });
-const ask = (model = 'fake/m', more: object = {}) => openai.chat.completions.create({ model, messages: hello, max_tokens: 20, ...more }).withResponse();
+const ask = (model = 'fake/m', more: object = {}) => openai.chat.completions.create({ model, messages: hello, max_completion_tokens: 20, ...more }).withResponse();
 const report = async (name: string) => (await gateway.graphql(REPORT)).limits.project.find((each: { name: string }) => each.name === name);
 
 describe('requests per minute', () => {
@@ -127,7 +127,7 @@ describe('tokens per minute', () => {
     await set({ tokensPerMinute: 1000 });
     let reserved = 0;
     before = async () => { reserved = await used(); };
-    const { response } = await ask('fake/m', { max_tokens: 300 });
+    const { response } = await ask('fake/m', { max_completion_tokens: 300 });
     expect(reserved).toBeGreaterThan(300);
     expect(response.headers.get('x-ratelimit-limit-tokens')).toBe('1000');
     expect(Number(response.headers.get('x-ratelimit-remaining-tokens'))).toBeLessThan(700);
@@ -138,12 +138,12 @@ describe('tokens per minute', () => {
   it('corrects a stream at its end, with and without usage, and when the client leaves', async () => {
     await set({ tokensPerMinute: 1000 });
     for (const more of [{ stream_options: { include_usage: true } }, {}]) {
-      const stream = await openai.chat.completions.create({ model: 'fake/m', messages: hello, max_tokens: 300, stream: true, ...more });
+      const stream = await openai.chat.completions.create({ model: 'fake/m', messages: hello, max_completion_tokens: 300, stream: true, ...more });
       for await (const _ of stream);
       await vi.waitFor(async () => expect(await used()).toBeLessThanOrEqual(60));
     }
     const leaving = new AbortController();
-    const stream = await openai.chat.completions.create({ model: 'fake/falls-silent', messages: hello, max_tokens: 300, stream: true }, { signal: leaving.signal });
+    const stream = await openai.chat.completions.create({ model: 'fake/falls-silent', messages: hello, max_completion_tokens: 300, stream: true }, { signal: leaving.signal });
     await stream[Symbol.asyncIterator]().next();
     leaving.abort();
     await vi.waitFor(async () => expect(await used()).toBeLessThanOrEqual(90));
@@ -151,16 +151,16 @@ describe('tokens per minute', () => {
 
   it('gives back what a failed request reserved', async () => {
     await set({ tokensPerMinute: 1000 });
-    for (const model of ['nowhere', 'fake/limits-rate', 'fake/refuses-key']) await expect(ask(model, { max_tokens: 300 })).rejects.toMatchObject({ status: expect.any(Number) });
-    await expect(openai.chat.completions.create({ model: 'fake/m', messages: [], max_tokens: 300 })).rejects.toMatchObject({ status: 400 });
+    for (const model of ['nowhere', 'fake/limits-rate', 'fake/refuses-key']) await expect(ask(model, { max_completion_tokens: 300 })).rejects.toMatchObject({ status: expect.any(Number) });
+    await expect(openai.chat.completions.create({ model: 'fake/m', messages: [], max_completion_tokens: 300 })).rejects.toMatchObject({ status: 400 });
     await vi.waitFor(async () => expect(await used()).toBe(0));
   });
 
   it('refuses in OpenAI\'s words: by type, and for a request that can never fit', async () => {
     await set({ tokensPerMinute: 100 });
-    await expect(ask('fake/m', { max_tokens: 500 })).rejects.toMatchObject({ status: 429, type: 'tokens', code: 'rate_limit_exceeded', message: expect.stringContaining('Lower max_tokens') });
+    await expect(ask('fake/m', { max_completion_tokens: 500 })).rejects.toMatchObject({ status: 429, type: 'tokens', code: 'rate_limit_exceeded', message: expect.stringContaining('Lower max_tokens') });
     before = () => new Promise((resolve) => { setImmediate(resolve); });
-    const answers = await Promise.allSettled(Array.from({ length: 10 }, () => ask('fake/m', { max_tokens: 60 })));
+    const answers = await Promise.allSettled(Array.from({ length: 10 }, () => ask('fake/m', { max_completion_tokens: 60 })));
     const refused = answers.flatMap((answer) => (answer.status === 'rejected' ? [answer.reason as { type: string; headers: Headers }] : []));
     expect(refused.length).toBeGreaterThan(0);
     expect(refused[0]).toMatchObject({ status: 429, type: 'tokens' });
@@ -212,7 +212,7 @@ describe('quotas', () => {
   });
 
   it('stores no more than allowed, of 10 uploads at once', async () => {
-    const { used } = await report('storageBytes');
+    const { used } = await report('storageBytes') as { used: number };
     const content = jsonl(sentences(0, 20));
     // Two fit, each with the rest of its form; a third does not.
     await set({ storageBytes: used + 3 * content.length - 1 });

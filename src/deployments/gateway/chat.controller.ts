@@ -2,6 +2,8 @@ import { Body, Controller, Get, HttpCode, Param, Post, Res } from '@nestjs/commo
 import { ApiBearerAuth, ApiBody, ApiOkResponse, ApiOperation, ApiParam, ApiResponse } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Ctx } from '../../auth/carrier.js';
+import { RequiresRole } from '../../auth/requires-role.js';
+import { NoCommand } from '../../commands/command.interceptor.js';
 import type { RequestContext } from '../../common/request-context.js';
 import type { Reservation } from '../../limits/buckets.js';
 import { Reserved, SpendsTokens } from '../../limits/spends-tokens.js';
@@ -27,6 +29,8 @@ export class ChatController {
     content: { 'application/json': { schema: OPENAI_SCHEMAS.completion }, 'text/event-stream': { schema: { type: 'string' } } },
   })
   @ApiResponse({ status: 502, description: 'The model\'s provider or runtime failed' })
+  @RequiresRole('viewer')
+  @NoCommand()
   @Post('chat/completions')
   @HttpCode(200)
   @SpendsTokens(estimateTokens)
