@@ -1,0 +1,93 @@
+import type pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Gateway, startGateway } from '../helpers/gateway.js';
+import { type OpenAiFake, startOpenAiFake } from '../helpers/openai-fake.js';
+import { coordinatesOf, fieldsOf, readable } from '../helpers/schema-operations.js';
+import { type Attack, ATTACKS, firstMessage, isPaging, PAGED, reading, runOperation, SCHEMA } from '../helpers/tenant-attacks.js';
+import { PLACES, PUBLIC } from '../helpers/tenant-places.js';
+import { checksums, connectOwner, normalise, secretsOf, twin } from '../helpers/tenant-rows.js';
+import { makeWorld, servedNames, withKey, type World } from '../helpers/tenant-world.js';
+
+const [OWN, OTHER] = ['tenanta', 'tenantb'];
+const MARKERS = [OWN, OTHER, 'tenantx'];
+
+describe('a tenant with another\'s ids sees what it sees with ids of nothing: GraphQL', () => {
+  let fake: OpenAiFake;
+  let gateway: Gateway;
+  let owner: pg.Client;
+  let own: World;
+  let other: World;
+  let secrets: Set<string>;
+  /** Title of an attack → what it was answered. */
+  const answers = new Map<string, string>();
+
+  beforeAll(async () => {
+    fake = await startOpenAiFake({ served: servedNames([OWN, OTHER]), answer: (_, { model }) => `${String(model).replace('-base', '')}-gold` });
+    gateway = await startGateway({ env: { TRIAD_RUNTIME_URL: fake.url.replace('/v1', ''), TRIAD_SCORER_URL: fake.url.replace('/v1', '') } });
+    own = await makeWorld(gateway, OWN, fake.url);
+    other = await makeWorld(withKey(gateway, gateway.otherKey), OTHER, fake.url);
+    owner = await connectOwner();
+    secrets = await secretsOf(owner, other.ctx.projectId, OTHER);
+  });
+  afterAll(async () => {
+    await owner.end();
+    await gateway.stop();
+    await fake.stop();
+  });
+
+  /** What an answer holds of the other tenant's that the caller did not say himself. */
+  const leaked = (answer: string, said = '') =>
+    [...[...secrets].filter((secret) => answer.includes(secret)), ...answer.match(new RegExp(`[\\w.-]*${OTHER}[\\w.-]*`, 'g')) ?? []].filter((secret) => !said.includes(secret));
+  const run = async ({ kind }: Attack, operation: ReturnType<Attack['operation']>) => {
+    const answer = kind === 'Subscription' ? await firstMessage(operation, own.as) : JSON.stringify(await runOperation(operation, own.as));
+    expect(answer, 'the operation must be valid, and not fail by a fault of ours').not.toMatch(/GRAPHQL_VALIDATION_FAILED|GRAPHQL_PARSE_FAILED|code\W+internal/);
+    expect(leaked(answer, JSON.stringify(operation.variables))).toEqual([]);
+    return normalise(answer, MARKERS);
+  };
+  const attack = async (each: Attack) => {
+    const before = await checksums(owner, other.ctx.projectId);
+    const theirs = await run(each, each.operation(own, other));
+    expect(theirs).toBe(await run(each, each.operation(own, other, (value) => twin(value, OTHER))));
+    expect(await checksums(owner, other.ctx.projectId)).toEqual(before);
+    answers.set(each.title, theirs);
+  };
+  const of = (place: Attack['place']) => ATTACKS.filter((each) => each.place === place).map((each) => [each.title, each] as const);
+
+  it('knows of each value that the schema takes what it may name', () => {
+    const coordinates = coordinatesOf(SCHEMA);
+    const missing = coordinates.filter((each) => !(each in PLACES) && !isPaging(each));
+    expect(missing, 'Say in test/helpers/tenant-places.ts what these may name').toEqual([]);
+    expect(Object.keys(PLACES).filter((each) => !coordinates.includes(each)), 'These are no longer in the schema; remove them from test/helpers/tenant-places.ts').toEqual([]);
+  });
+
+  it('shows each tenant its own in every field, and nothing of the other', async () => {
+    const reached = new Set<string>();
+    for (const field of fieldsOf(SCHEMA, 'Query')) {
+      const mine = reading(field, own);
+      mine.reached.forEach((each) => reached.add(each));
+      const [answer, theirs] = [await runOperation(mine.operation, own.as), await runOperation(reading(field, other).operation, other.as)];
+      expect(answer.body, field.name).not.toContain('"errors"');
+      expect({ field: field.name, leaked: leaked(answer.body) }).toEqual({ field: field.name, leaked: [] });
+      if (!PUBLIC.has(`Query.${field.name}`)) expect(leaked(theirs.body), `${field.name} shows nothing that could be told apart`).not.toEqual([]);
+    }
+    expect(readable(SCHEMA).filter((each) => !reached.has(each)), 'no query of the enumeration reaches these; raise its depth').toEqual([]);
+  });
+
+  it.each(of('reference'))('%s', (_, each) => attack(each));
+
+  it.each(PAGED.map(({ title, operation }) => [title, operation] as const))('%s after a cursor of the other\'s', async (title, operation) => {
+    const { body } = await runOperation(operation(other, null), other.as);
+    const cursor = /"cursor":"([^"]+)"/.exec(body)?.[1];
+    expect(cursor, `${title} of the other tenant has an edge: ${body}`).toBeDefined();
+    const said = operation(own, cursor!);
+    const answer = await runOperation(said, own.as);
+    expect(leaked(answer.body, JSON.stringify(said.variables))).toEqual([]);
+    expect(answer.body).toBe((await runOperation(operation(own, twin(cursor!, OTHER)), own.as)).body.replaceAll(twin(cursor!, OTHER), cursor!));
+  });
+
+  it.each(of('fresh'))('%s, a name that the other has taken', (_, each) => attack(each));
+
+  it.each(of('reference'))('%s: one\'s own is told from nothing', async (_, each) => {
+    expect(await run(each, each.operation(own, own))).not.toBe(answers.get(each.title));
+  });
+});
