@@ -47,9 +47,9 @@ function attacksOn(kind: RootKind, field: GraphQLField<unknown, unknown>): Attac
 export const ATTACKS: Attack[] = (['Query', 'Mutation', 'Subscription'] as const).flatMap((kind) => fieldsOf(SCHEMA, kind).flatMap((field) => attacksOn(kind, field)));
 
 /** Reads what a tenant may see: a query field with the tenant's own things, and all that hangs from it. */
-export function reading(field: GraphQLField<unknown, unknown>, own: World): OperationBuilder & { operation: Operation } {
+export function reading(field: GraphQLField<unknown, unknown>, own: World): { operation: Operation; reached: Set<string> } {
   const builder = new OperationBuilder(SCHEMA, ordinary(own), new Set(), 3);
-  return Object.assign(builder, { operation: builder.root('Query', field) });
+  return { operation: builder.root('Query', field), reached: builder.reached };
 }
 
 /** Fields that page, `Type.field`, with the operation that reads a page after a cursor; null reads the first. */
