@@ -1,43 +1,27 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Gateway, startGateway } from '../helpers/gateway.js';
-import { type OpenAiFake, startOpenAiFake } from '../helpers/openai-fake.js';
 import { coordinatesOf, fieldsOf, readable } from '../helpers/schema-operations.js';
 import { type Attack, ATTACKS, firstMessage, isPaging, PAGED, reading, runOperation, SCHEMA } from '../helpers/tenant-attacks.js';
 import { PLACES, PUBLIC } from '../helpers/tenant-places.js';
-import { checksums, connectOwner, normalise, secretsOf, twin } from '../helpers/tenant-rows.js';
-import { makeWorld, servedNames, withKey, type World } from '../helpers/tenant-world.js';
-
-const [OWN, OTHER] = ['tenanta', 'tenantb'];
-const MARKERS = [OWN, OTHER, 'tenantx'];
+import { checksums, normalise, twin } from '../helpers/tenant-rows.js';
+import type { World } from '../helpers/tenant-world.js';
+import { MARKERS, OTHER, startTenants, type Tenants } from '../helpers/tenants.js';
 
 describe('a tenant with another\'s ids sees what it sees with ids of nothing: GraphQL', () => {
-  let fake: OpenAiFake;
-  let gateway: Gateway;
-  let owner: pg.Client;
+  let tenants: Tenants;
   let own: World;
   let other: World;
-  let secrets: Set<string>;
+  let owner: pg.Client;
+  let leaked: Tenants['leaked'];
   /** Title of an attack → what it was answered. */
   const answers = new Map<string, string>();
 
   beforeAll(async () => {
-    fake = await startOpenAiFake({ served: servedNames([OWN, OTHER]), answer: (_, { model }) => `${String(model).replace('-base', '')}-gold` });
-    gateway = await startGateway({ env: { TRIAD_RUNTIME_URL: fake.url.replace('/v1', ''), TRIAD_SCORER_URL: fake.url.replace('/v1', '') } });
-    own = await makeWorld(gateway, OWN, fake.url);
-    other = await makeWorld(withKey(gateway, gateway.otherKey), OTHER, fake.url);
-    owner = await connectOwner();
-    secrets = await secretsOf(owner, other.ctx.projectId, OTHER);
+    tenants = await startTenants();
+    ({ own, other, owner, leaked } = tenants);
   });
-  afterAll(async () => {
-    await owner.end();
-    await gateway.stop();
-    await fake.stop();
-  });
+  afterAll(() => tenants.stop());
 
-  /** What an answer holds of the other tenant's that the caller did not say himself. */
-  const leaked = (answer: string, said = '') =>
-    [...[...secrets].filter((secret) => answer.includes(secret)), ...answer.match(new RegExp(`[\\w.-]*${OTHER}[\\w.-]*`, 'g')) ?? []].filter((secret) => !said.includes(secret));
   const run = async ({ kind }: Attack, operation: ReturnType<Attack['operation']>) => {
     const answer = kind === 'Subscription' ? await firstMessage(operation, own.as) : JSON.stringify(await runOperation(operation, own.as));
     expect(answer, 'the operation must be valid, and not fail by a fault of ours').not.toMatch(/GRAPHQL_VALIDATION_FAILED|GRAPHQL_PARSE_FAILED|code\W+internal/);
