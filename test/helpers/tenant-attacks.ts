@@ -8,8 +8,6 @@ import { type Place, PLACES } from './tenant-places.js';
 import type { World } from './tenant-world.js';
 
 export const SCHEMA = buildSchema(readFileSync('schema.graphql', 'utf8'), { assumeValidSDL: true });
-const PAGING = /\((?:first|last|after|before):\)$/;
-export const isPaging = (coordinate: string): boolean => PAGING.test(coordinate) && !(coordinate in PLACES);
 const placesAt = (coordinate: string): Place[] => [PLACES[coordinate] ?? []].flat();
 
 /** A field called with the other tenant's thing at one coordinate, everything else being the caller's own. */

@@ -11,8 +11,8 @@ import { GRADER, type World } from './tenant-world.js';
  * - `fresh((w) => …)`: the name or key of something to be made. One that the other tenant has taken is still free.
  * - `free(value)`: it can name nothing; `value` is valid, and `free()` leaves it out.
  *
- * Paging arguments (first, last, after, before) of connections need no line. Fields that answer the same to everyone
- * are in PUBLIC.
+ * Paging arguments (first, last, after, before) and idempotencyKey need no line: they have tests of their own. Root fields
+ * that answer the same to everyone are in PUBLIC, those that only platform keys may call in PLATFORM.
  */
 export type Place =
   | { kind: 'free'; of: () => unknown }
@@ -25,6 +25,12 @@ export const fresh = (of: (world: World) => unknown, beside: Values = {}): Place
 
 /** Root fields that tell every tenant the same. */
 export const PUBLIC = new Set(['Query.licences', 'Query.webhookEventTypes']);
+
+/** Root fields that refuse every tenant alike. */
+export const PLATFORM = new Set<string>([]);
+const COMMON = /\((?:first|last|after|before|idempotencyKey):\)$/;
+/** Whether a coordinate needs no line in PLACES. */
+export const isCommon = (coordinate: string): boolean => COMMON.test(coordinate) && !(coordinate in PLACES);
 
 const lineageOf = (type: string, of: (world: World) => string): Place => reference(of, { 'Query.lineage(type:)': free(type) });
 const GRPO: Values = { 'CreateFineTuneJobInput.method': free('grpo'), 'CreateFineTuneJobInput.dataset': reference((w) => w.items), 'RlInput.groupSize': free(2) };
@@ -39,6 +45,7 @@ const PROMPTS = {
   'Query.renderPrompt(variables:)': free({ sentence: 'on' }),
   'Mutation.setPromptLabels(name:)': reference((w) => `${w.marker}-prompt`),
   'Mutation.setPromptLabels(version:)': free(1),
+  'Mutation.setPromptLabels(expectedVersion:)': free(),
   'Mutation.setPromptLabels(labels:)': free(['moved']),
   'CreatePromptVersionInput.name': fresh((w) => `${w.marker}-prompt`),
   'CreatePromptVersionInput.type': free('chat'),
@@ -76,6 +83,7 @@ const MODELS = {
   'Query.lineage(direction:)': free('up'),
   'Mutation.setModelAlias(model:)': reference((w) => `${w.marker}-base`),
   'Mutation.setModelAlias(version:)': free(1),
+  'Mutation.setModelAlias(expectedVersion:)': free(),
   'Mutation.setModelAlias(alias:)': free('moved'),
   'RegisterBaseModelInput.name': fresh((w) => `${w.marker}-base`),
   // A directory that the operator of the server put below TRIAD_HOME/models: it belongs to no tenant.
@@ -144,4 +152,16 @@ const EDGES = {
   'Mutation.redeliverWebhook(deliveryId:)': reference((w) => w.deliveryId),
 } satisfies Record<string, Place | Place[]>;
 
-export const PLACES: Record<string, Place | Place[]> = { ...PROMPTS, ...DATA, ...MODELS, ...JOBS, ...EVALUATIONS, ...EDGES };
+/** Of a filter one condition at a time, so that what it names is all that it goes by. */
+const alone = (names: string[]): Values => Object.fromEntries(names.map((name) => [`AuditFilterInput.${name}`, free()]));
+const ACCESS = {
+  'AuditFilterInput.principal': reference((w) => `key:${w.keyId}`, alone(['requestId', 'rowId'])),
+  'AuditFilterInput.requestId': reference((w) => w.requestId, alone(['principal', 'rowId'])),
+  'AuditFilterInput.rowId': reference((w) => w.deploymentId, alone(['principal', 'requestId'])),
+  'AuditFilterInput.operation': free(),
+  'AuditFilterInput.outcome': free(),
+  'AuditFilterInput.since': free(),
+  'AuditFilterInput.until': free(),
+} satisfies Values;
+
+export const PLACES: Record<string, Place | Place[]> = { ...PROMPTS, ...DATA, ...MODELS, ...JOBS, ...EVALUATIONS, ...EDGES, ...ACCESS };

@@ -39,9 +39,14 @@ export interface World {
   deploymentId: string;
   endpointId: string;
   deliveryId: string;
+  keyId: string;
+  /** Of one of its mutations. */
+  requestId: string;
 }
 
 export const GRADER = { type: 'string_check', operation: 'eq', input: '{{sample.output_text}}', reference: '{{item.expected}}' };
+/** A key that the tenant has used. */
+export const idempotencyKey = (marker: string): string => `${marker}-command`;
 /** What a fake runtime has to serve for the tenants' evaluations. */
 export const servedNames = (markers: string[]): { id: string }[] => markers.map((marker) => ({ id: `${marker}-base` }));
 
@@ -64,11 +69,13 @@ export async function makeWorld(as: Gateway, marker: string, url: string): Promi
   const jobs = await makeJobs(as, ctx, marker);
   const runs = await makeRuns(as, ctx, marker);
   const deployed = await deploy(as, marker, url);
-  const rows = as.app.get(Database).platform;
-  const [event] = await rows.query<{ id: string }[]>('SELECT id FROM events WHERE project_id = $1 ORDER BY id LIMIT 1', [ctx.projectId]);
-  await as.app.get(WebhookDeliveryService).fanOut(ctx, event!.id);
-  const [delivery] = await rows.query<{ id: string }[]>('SELECT id FROM webhook_deliveries WHERE project_id = $1', [ctx.projectId]);
-  return { as, ctx, marker, ...data, ...models, ...jobs, ...runs, ...deployed, endpointId: createWebhookEndpoint.endpoint.id, deliveryId: delivery!.id };
+  const first = async (table: string): Promise<Record<string, string>> =>
+    (await as.app.get(Database).platform.query<Record<string, string>[]>(`SELECT * FROM ${table} WHERE project_id = $1 ORDER BY id LIMIT 1`, [ctx.projectId]))[0]!;
+  await as.app.get(WebhookDeliveryService).fanOut(ctx, (await first('events'))['id']!);
+  return {
+    as, ctx, marker, ...data, ...models, ...jobs, ...runs, ...deployed, endpointId: createWebhookEndpoint.endpoint.id, deliveryId: (await first('webhook_deliveries'))['id']!,
+    keyId: ctx.principal.replace('key:', ''), requestId: (await first('audit_entries'))['request_id']!,
+  };
 }
 
 async function makeData(as: Gateway, marker: string): Promise<Pick<World, 'prompt' | 'lamps' | 'items' | 'datasetVersionId' | 'fileId' | 'looseFileId'>> {
@@ -88,7 +95,7 @@ async function makeData(as: Gateway, marker: string): Promise<Pick<World, 'promp
 async function makeModels(as: Gateway, marker: string): Promise<Pick<World, 'base' | 'judge' | 'judgeId'>> {
   await registerStubModel(as, `${marker}-base`);
   const judge = await registerStubReward(as, `${marker}-judge`);
-  await as.graphql('mutation ($model: String!) { setModelAlias(model: $model, alias: "champion", version: 1) { id } }', { model: `${marker}-base` });
+  await as.graphql('mutation ($model: String!, $key: String!) { setModelAlias(model: $model, alias: "champion", version: 1, idempotencyKey: $key) { id } }', { model: `${marker}-base`, key: idempotencyKey(marker) });
   return { base: `models:/${marker}-base`, judge: `models:/${marker}-judge`, judgeId: judge.id };
 }
 

@@ -1,4 +1,6 @@
 import type pg from 'pg';
+import { generateApiKey } from '../../src/auth/api-key.js';
+import { AuthService } from '../../src/auth/auth.service.js';
 import { type Gateway, startGateway } from './gateway.js';
 import { startOpenAiFake } from './openai-fake.js';
 import { connectOwner, secretsOf } from './tenant-rows.js';
@@ -23,7 +25,10 @@ export async function startTenants(): Promise<Tenants> {
   const fake = await startOpenAiFake({ served: servedNames([OWN, OTHER]), answer: (_, { model }) => `${String(model).replace('-base', '')}-gold` });
   const runtime = fake.url.replace('/v1', '');
   const gateway = await startGateway({ env: { TRIAD_RUNTIME_URL: runtime, TRIAD_SCORER_URL: runtime } });
-  const own = await makeWorld(gateway, OWN, fake.url);
+  // The gateway's own key may be the platform's; a tenant's is of its project only.
+  const key = generateApiKey();
+  await gateway.app.get(AuthService).addKey('default', `${OWN}-key`, key);
+  const own = await makeWorld(withKey(gateway, key), OWN, fake.url);
   const other = await makeWorld(withKey(gateway, gateway.otherKey), OTHER, fake.url);
   const owner = await connectOwner();
   const secrets = [...await secretsOf(owner, other.ctx.projectId, OTHER)];
