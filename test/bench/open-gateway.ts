@@ -12,7 +12,7 @@ import { Database } from '../../src/database/database.js';
 const [projectId] = process.argv.slice(2);
 const app = await createApplication();
 const database = app.get(Database);
-const ctx = RequestContext.forKey(projectId!, 'bench', 'bench');
+const ctx = RequestContext.forKey(projectId!, 'bench', 'admin', 'bench');
 app.get(AuthService).authenticate = () => Promise.resolve(ctx);
 database.manager = ({ tx }) => tx ?? database.platform;
 await app.listen(0, '127.0.0.1');

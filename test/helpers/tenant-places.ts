@@ -9,13 +9,13 @@ import { GRADER, type World } from './tenant-world.js';
  *   other's rows alone; with the caller's own it must answer differently. A list of references tries each: one per kind
  *   of thing, or with `{ 'Other.coordinate': value }` where it is only looked at beside other values.
  * - `fresh((w) => …)`: the name or key of something to be made. One that the other tenant has taken is still free.
- * - `free(value)`: it can name nothing; `value` is valid, and `free()` leaves it out.
+ * - `free(value)`: it can name nothing; `value` is valid, and `free()` leaves it out. `own((w) => …)`: such as a signature.
  *
  * Paging arguments (first, last, after, before) and idempotencyKey need no line: they have tests of their own. Root fields
  * that answer the same to everyone are in PUBLIC, those that only platform keys may call in PLATFORM.
  */
 export type Place =
-  | { kind: 'free'; of: () => unknown }
+  | { kind: 'free'; of: (world: World) => unknown }
   | { kind: 'reference' | 'fresh'; of: (world: World) => unknown; beside: Record<string, Place> };
 
 type Values = Record<string, Place>;
@@ -23,11 +23,14 @@ export const free = (value?: unknown): Place => ({ kind: 'free', of: () => value
 export const reference = (of: (world: World) => unknown, beside: Values = {}): Place => ({ kind: 'reference', of, beside });
 export const fresh = (of: (world: World) => unknown, beside: Values = {}): Place => ({ kind: 'fresh', of, beside });
 
+/** The caller's own, which goes with something else that it names. */
+export const own = (of: (world: World) => unknown): Place => ({ kind: 'free', of });
+
 /** Root fields that tell every tenant the same. */
 export const PUBLIC = new Set(['Query.licences', 'Query.webhookEventTypes']);
 
 /** Root fields that refuse every tenant alike. */
-export const PLATFORM = new Set<string>([]);
+export const PLATFORM = new Set(['Query.projects', 'Mutation.createProject', 'Mutation.renameProject']);
 const COMMON = /\((?:first|last|after|before|idempotencyKey):\)$/;
 /** Whether a coordinate needs no line in PLACES. */
 export const isCommon = (coordinate: string): boolean => COMMON.test(coordinate) && !(coordinate in PLACES);
@@ -158,6 +161,15 @@ const ACCESS = {
   'AuditFilterInput.principal': reference((w) => `key:${w.keyId}`, alone(['requestId', 'rowId'])),
   'AuditFilterInput.requestId': reference((w) => w.requestId, alone(['principal', 'rowId'])),
   'AuditFilterInput.rowId': reference((w) => w.deploymentId, alone(['principal', 'requestId'])),
+  'Mutation.createProject(name:)': fresh((w) => w.marker),
+  'Mutation.renameProject(id:)': reference((w) => w.ctx.projectId),
+  'Mutation.renameProject(name:)': free('renamed'),
+  'Mutation.createApiKey(name:)': free('new'),
+  'Mutation.createApiKey(role:)': free('viewer'),
+  'Mutation.createApiKey(expiresAt:)': free(),
+  'Mutation.rotateApiKey(id:)': reference((w) => w.spareKeyId),
+  'Mutation.rotateApiKey(overlapSeconds:)': free(),
+  'Mutation.revokeApiKey(id:)': reference((w) => w.spareKeyId),
   'AuditFilterInput.operation': free(),
   'AuditFilterInput.outcome': free(),
   'AuditFilterInput.since': free(),

@@ -24,14 +24,10 @@ export async function tenantTables(owner: pg.Client): Promise<string[]> {
 
 /** Table → a checksum of all that the project has in it. */
 export async function checksums(owner: pg.Client, projectId: string): Promise<Record<string, string>> {
-  const sums: Record<string, string> = {};
-  for (const table of await tenantTables(owner)) {
-    const { rows } = await owner.query<{ sum: string }>(
-      `SELECT count(*) || ' rows, md5 ' || md5(coalesce(string_agg(row, E'\\n' ORDER BY row), '')) AS sum
-         FROM (SELECT (to_jsonb(t) - ${VOLATILE})::text AS row FROM "${table}" t WHERE project_id = $1) rows`, [projectId]);
-    sums[table] = rows[0]!.sum;
-  }
-  return sums;
+  const sum = (table: string) => `SELECT '${table}' AS table, count(*) || ' rows, md5 ' || md5(coalesce(string_agg(row, E'\\n' ORDER BY row), '')) AS sum
+    FROM (SELECT (to_jsonb(t) - ${VOLATILE})::text AS row FROM "${table}" t WHERE project_id = $1) rows`;
+  const { rows } = await owner.query<{ table: string; sum: string }>((await tenantTables(owner)).map(sum).join(' UNION ALL '), [projectId]);
+  return Object.fromEntries(rows.map(({ table, sum: each }) => [table, each]));
 }
 
 /** Ids of what the project has, and every text of its rows that holds its marker. */

@@ -40,6 +40,8 @@ export interface World {
   endpointId: string;
   deliveryId: string;
   keyId: string;
+  /** Things that may be deleted, as nothing else needs them. */
+  spareKeyId: string;
   /** Of one of its mutations. */
   requestId: string;
 }
@@ -74,8 +76,13 @@ export async function makeWorld(as: Gateway, marker: string, url: string): Promi
   await as.app.get(WebhookDeliveryService).fanOut(ctx, (await first('events'))['id']!);
   return {
     as, ctx, marker, ...data, ...models, ...jobs, ...runs, ...deployed, endpointId: createWebhookEndpoint.endpoint.id, deliveryId: (await first('webhook_deliveries'))['id']!,
-    keyId: ctx.principal.replace('key:', ''), requestId: (await first('audit_entries'))['request_id']!,
+    ...await makeSpares(as, marker), keyId: ctx.principal.replace('key:', ''), requestId: (await first('audit_entries'))['request_id']!,
   };
+}
+
+async function makeSpares(as: Gateway, marker: string): Promise<Pick<World, 'spareKeyId'>> {
+  const made = await as.graphql('mutation ($text: String!) { spareKey: createApiKey(name: $text, role: viewer) { apiKey { id } } }', { text: `${marker}-spare` });
+  return { spareKeyId: made['spareKey'].apiKey.id };
 }
 
 async function makeData(as: Gateway, marker: string): Promise<Pick<World, 'prompt' | 'lamps' | 'items' | 'datasetVersionId' | 'fileId' | 'looseFileId'>> {
