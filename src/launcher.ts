@@ -98,7 +98,7 @@ async function start(): Promise<void> {
   const keys = credentials();
   const databaseUrl = process.env['DATABASE_URL'] || await embedded('Postgres', startEmbeddedPostgres(home));
   const redisUrl = process.env['REDIS_URL'] || await embedded('Redis', startEmbeddedRedis(home, python));
-  await migrate(databaseUrl);
+  await migrate(databaseUrl, process.env['TRIAD_TENANT_DATABASE_URL'] || undefined);
 
   const runtime = async (name: string, given: string | undefined): Promise<string> => {
     if (given) return given;

@@ -14,6 +14,7 @@ const url = (protocols: string[]) =>
 /** Every variable the service reads. `.env.example` is checked against these keys. */
 export const environmentSchema = z.object({
   DATABASE_URL: url(['postgres', 'postgresql']).describe('Postgres; empty: the embedded one'),
+  TRIAD_TENANT_DATABASE_URL: url(['postgres', 'postgresql']).optional().describe('The same database as the role that tenants\' work runs as, which row-level security binds; empty: DATABASE_URL\'s user + _tenant, made by the migrations'),
   REDIS_URL: url(['redis', 'rediss']).describe('Redis or Valkey; empty: the embedded one'),
   TRIAD_HOME: z.string().default('.triad').transform((path) => resolve(path)).describe('Directory of artefacts, uploads, runs and embedded data'),
   TRIAD_HOST: z.string().default('127.0.0.1').describe('Address the API listens on'),
