@@ -1,4 +1,5 @@
 import { DataSource, type DataSourceOptions } from 'typeorm';
+import { watchTables } from './audit-triggers.js';
 import { ENTITIES } from './entities.js';
 import { MIGRATIONS } from './migrations/index.js';
 import { SnakeNaming } from './naming.js';
@@ -29,6 +30,7 @@ export async function migrate(url: string, tenantUrl?: string): Promise<void> {
   try {
     await source.query('SELECT pg_advisory_lock(7414)');
     await source.runMigrations({ transaction: 'all' });
+    await watchTables(source);
     await secureTenants(source, tenantRole(url, tenantUrl));
   } finally {
     await source.destroy();

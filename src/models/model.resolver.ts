@@ -20,14 +20,15 @@ export class ModelVersionResolver {
     return this.models.registerBaseModel(ctx, input);
   }
 
-  @Mutation(() => ModelVersion, { description: 'Moves an alias to a version and emits model.alias.moved. Errors: bad_input, not_found.' })
+  @Mutation(() => ModelVersion, { description: 'Moves an alias to a version and emits model.alias.moved. Errors: bad_input, not_found, conflict.' })
   setModelAlias(
     @Ctx() ctx: RequestContext,
     @Args('model') model: string,
     @Args('alias') alias: string,
     @Args('version', { type: () => Int }) version: number,
+    @Args('expectedVersion', { type: () => Int, nullable: true, description: 'The version that it names now, 0 for none: with it the alias moves only if nobody moved it meanwhile.' }) expectedVersion?: number | null,
   ) {
-    return this.models.setAlias(ctx, model, alias, version);
+    return this.models.setAlias(ctx, model, alias, version, expectedVersion);
   }
 
   @ResolveField(() => [String], { description: 'Aliases on this version, `latest` included.' })
