@@ -13,6 +13,8 @@ export interface ServiceProcess {
   pid: number;
   /** Whether it has not ended yet. */
   runs(): boolean;
+  /** Resolves at its end. */
+  ended: Promise<unknown>;
   /** Sends a signal and waits for the end; answers the exit code. */
   end(signal: NodeJS.Signals): Promise<number | null>;
 }
@@ -33,18 +35,19 @@ export const startApi = (env: Record<string, string>): Promise<ServiceProcess> =
 
 async function startProcess(entry: string, env: Record<string, string>): Promise<ServiceProcess> {
   const child = fork(`dist/src/${entry}.js`, [], { env: { ...process.env, ...env }, execArgv: ['--enable-source-maps'], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-  const [ready] = await Promise.race([once(child, 'message'), once(child, 'exit')]) as [unknown];
+  const ended = once(child, 'exit');
+  const [ready] = await Promise.race([once(child, 'message'), ended]) as [unknown];
   if (ready !== 'ready') throw new Error(`The process ${entry} ended at its start with ${String(ready)}`);
   const runs = () => child.exitCode === null && child.signalCode === null;
   return {
     process: child,
     pid: child.pid!,
     runs,
+    ended,
     end: async (signal) => {
-      if (!runs()) return child.exitCode;
-      const ended = once(child, 'exit');
-      child.kill(signal);
-      return ((await ended) as [number | null])[0];
+      if (runs()) child.kill(signal);
+      await ended;
+      return child.exitCode;
     },
   };
 }
