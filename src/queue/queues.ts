@@ -44,9 +44,9 @@ export class Queues implements OnModuleDestroy {
    * @throws Error when Redis does not answer in time; some of the rows may be on their queues nevertheless.
    */
   async addAll(rows: OutboxEntity[]): Promise<void> {
-    const adding = [...this.queues].map(([name, queue]) => {
+    const adding = [...this.queues].map(async ([name, queue]) => {
       const messages = rows.filter((row) => JOBS[row.job].queue === name).map(messageOf);
-      return messages.length > 0 && queue.addBulk(messages);
+      if (messages.length > 0) await queue.addBulk(messages);
     });
     const over = new AbortController();
     const silence = wait(ANSWER_WITHIN_MS, undefined, { signal: over.signal }).then(() => { throw new Error(`Redis has not answered for ${ANSWER_WITHIN_MS} ms`); });

@@ -46,6 +46,7 @@ export class KeptAlive {
       ready();
       await started.ended;
       const { exitCode, signalCode } = started.process;
+      // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- end() may have been called during the wait
       if (!this.ending && signalCode !== 'SIGKILL') this.unexpected.push(`${this.name} ended by itself: ${signalCode ?? exitCode}`);
     }
   }

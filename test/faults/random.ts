@@ -59,25 +59,23 @@ const begin = (work: Promise<void>) => {
   void work.finally(() => under.delete(work));
 };
 
-const FAULTS: Record<string, () => Promise<unknown>> = {
-  'kill worker': async () => workers[between(0, 1)]!.kill(),
-  'kill API': async () => api.kill(),
-  'kill trainer': async () => trainersNow().slice(0, 1).forEach((pid) => process.kill(pid, 'SIGKILL')),
+/** Each gets a worker's number and a share of its longest time; drawn for all alike, so that a seed's faults are the same. */
+const FAULTS: Record<string, (which: number, share: number) => unknown> = {
+  'kill worker': (which) => workers[which]!.kill(),
+  'kill API': () => api.kill(),
+  'kill trainer': () => trainersNow().slice(0, 1).forEach((pid) => process.kill(pid, 'SIGKILL')),
   'wipe Redis': () => triad.services.wipeRedis(),
-  'freeze Redis': () => exclusively('redis', async () => {
+  'freeze Redis': (_, share) => exclusively('redis', async () => {
     triad.services.freezeRedis();
-    await wait(between(1_000, 15_000));
+    await wait(1_000 + share * 14_000);
     triad.services.thawRedis();
   }),
-  'restart Postgres': () => exclusively('postgres', async () => {
+  'restart Postgres': (_, share) => exclusively('postgres', async () => {
     await triad.services.stopPostgres();
-    await wait(between(0, 6_000));
+    await wait(share * 6_000);
     await triad.services.startPostgres();
   }),
-  'stop a worker': () => {
-    const which = between(0, 1);
-    return exclusively(`worker ${which}`, () => workers[which]!.stopFor(between(1_000, 45_000)));
-  },
+  'stop a worker': (which, share) => exclusively(`worker ${which}`, () => workers[which]!.stopFor(1_000 + share * 44_000)),
   'duplicate messages': () => triad.sql(`INSERT INTO outbox (project_id, job, aggregate, payload)
     SELECT project_id, 'evaluation.run', id, jsonb_build_object('projectId', project_id, 'runId', id) FROM evaluation_runs WHERE status IN ('queued', 'running')
     UNION ALL SELECT project_id, 'fine-tune.run', id, jsonb_build_object('projectId', project_id, 'jobId', id) FROM fine_tune_jobs WHERE status IN ('queued', 'running')
@@ -98,6 +96,14 @@ async function every(milliseconds: number, until: number, work: (count: number) 
   }
 }
 
+async function inject(name: string, which: number, share: number): Promise<void> {
+  try {
+    await FAULTS[name]!(which, share);
+  } catch (error) {
+    log(`${name}: ${String(error)}`); // what it needs is away by an earlier fault
+  }
+}
+
 async function injectFaults(until: number): Promise<void> {
   const names = Object.keys(FAULTS);
   while (Date.now() < until) {
@@ -105,7 +111,7 @@ async function injectFaults(until: number): Promise<void> {
     const name = names[between(0, names.length - 1)]!;
     counts[name] = (counts[name] ?? 0) + 1;
     log(name);
-    begin(FAULTS[name]!().then(() => undefined, (error: unknown) => log(`${name}: ${String(error)}`))); // Postgres or Redis may be away
+    begin(inject(name, between(0, 1), between(0, 1_000) / 1_000));
   }
 }
 
