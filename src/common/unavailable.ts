@@ -9,6 +9,7 @@ const AWAY_MESSAGE = /^(Connection terminated|Client has encountered a connectio
 export function storeUnavailable(error: unknown): DomainError | null {
   if (error instanceof DomainError || !(error instanceof Error)) return null;
   const { code, driverError = error } = error as { code?: unknown; driverError?: Error };
-  const away = (typeof code === 'string' && AWAY_CODE.test(code)) || AWAY_MESSAGE.test(driverError.message);
+  // TypeORM lets go of a connection that broke between two statements of a transaction.
+  const away = error.name === 'QueryRunnerAlreadyReleasedError' || (typeof code === 'string' && AWAY_CODE.test(code)) || AWAY_MESSAGE.test(driverError.message);
   return away ? new DomainError('unavailable', 'The database is away for the moment. Try again shortly; a command with the same Idempotency-Key, for it may have been done.') : null;
 }

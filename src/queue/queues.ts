@@ -9,6 +9,9 @@ import type { OutboxEntity } from './outbox.entity.js';
 /** A Redis that accepts connections and never answers counts as away after so long. */
 const ANSWER_WITHIN_MS = 5_000;
 
+/** A handler that failed, because Postgres is away or for another reason, is called again for about a minute; reconcilers see to the rest. */
+const TRIES = { attempts: 8, backoff: { type: 'exponential', delay: 500, jitter: 0.5 } };
+
 /** The BullMQ queues and their connections. Delivery only: state is in Postgres. */
 @Injectable()
 export class Queues implements OnModuleDestroy {
@@ -20,6 +23,7 @@ export class Queues implements OnModuleDestroy {
     const connection = this.producer = this.connect({ maxRetriesPerRequest: 1, commandTimeout: ANSWER_WITHIN_MS });
     const names = Object.keys(QUEUE_CONCURRENCY) as QueueName[];
     this.queues = new Map(names.map((name) => [name, new Queue(name, { connection, prefix: 'triad' })]));
+    for (const queue of this.queues.values()) queue.on('error', () => undefined); // whoever called it is told
   }
 
   /** A connection that ends with the module. Workers need `maxRetriesPerRequest: null`. */
@@ -66,6 +70,7 @@ function messageOf(row: OutboxEntity): { name: string; data: object; opts: BulkJ
     opts: {
       jobId: `outbox-${row.id}`,
       delay: Math.max(0, row.dueAt.getTime() - Date.now()),
+      ...TRIES,
       removeOnComplete: { age: 3600, count: 1000 },
       removeOnFail: { age: 86_400, count: 1000 },
     },
