@@ -1,5 +1,6 @@
 import type { MigrationInterface } from 'typeorm';
 import { Initial1764000000000 } from './1764000000000-initial.js';
+import { Webhooks1764110000000 } from './1764110000000-webhooks.js';
 
 /** In order of age. */
-export const MIGRATIONS: (new () => MigrationInterface)[] = [Initial1764000000000];
+export const MIGRATIONS: (new () => MigrationInterface)[] = [Initial1764000000000, Webhooks1764110000000];
