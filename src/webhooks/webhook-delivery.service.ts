@@ -1,4 +1,5 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
+import { setMaxListeners } from 'node:events';
 import { outboundDispatcher } from '../common/outbound.js';
 import { RequestContext } from '../common/request-context.js';
 import { CONFIG, type Config } from '../config/config.js';
@@ -102,10 +103,29 @@ export class WebhookDeliveryService implements OnApplicationShutdown {
   private async attempt(ctx: RequestContext, delivery: DeliveryToAttempt, stop: AbortSignal): Promise<void> {
     const { event, endpoint } = delivery;
     const secrets = signingSecretsAt(this.config.TRIAD_SECRET_KEY, endpoint!, new Date());
-    const signal = AbortSignal.any([stop, AbortSignal.timeout(ATTEMPT_TIMEOUT_MS)]);
-    const outcome = await sendWebhook(endpoint!.url, secrets, { id: event.id, body: payloadOf(event) }, { dispatcher: this.dispatcher, signal });
+    const message = { id: event.id, body: payloadOf(event) };
+    const outcome = await within(ATTEMPT_TIMEOUT_MS, stop, (signal) => sendWebhook(endpoint!.url, secrets, message, { dispatcher: this.dispatcher, signal }));
     if (stop.aborted && outcome.attempt.status === null) await this.lifecycle.release(ctx, delivery);
     else await this.lifecycle.record(ctx, delivery, outcome);
+  }
+}
+
+/**
+ * Runs work with a signal that fires when the time is over or `stop` does. `AbortSignal.any` would not do: on Node 20 it lets
+ * an `AbortSignal.timeout` be collected, which then never fires.
+ */
+async function within<T>(milliseconds: number, stop: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const ending = new AbortController();
+  const end = () => { ending.abort(); };
+  const timer = setTimeout(end, milliseconds);
+  setMaxListeners(0, stop); // one per attempt
+  stop.addEventListener('abort', end, { once: true });
+  if (stop.aborted) end();
+  try {
+    return await work(ending.signal);
+  } finally {
+    clearTimeout(timer);
+    stop.removeEventListener('abort', end);
   }
 }
 
