@@ -7,7 +7,8 @@ import { FineTuneCheckpointEntity, FineTuneEventEntity, FineTuneJobEntity } from
 import { ArtefactEntity, LineageEdgeEntity, ModelAliasEntity, ModelEntity, ModelVersionEntity } from '../models/model.entity.js';
 import { PromptEntity, PromptLabelEntity, PromptVersionEntity } from '../prompts/prompt.entity.js';
 import { OutboxEntity } from '../queue/outbox.entity.js';
-import { EventEntity, WebhookDeliveryEntity, WebhookEndpointEntity } from '../webhooks/webhook.entity.js';
+import { InboundMessageEntity, InboundWebhookEntity } from '../webhooks/inbound/inbound-webhook.entity.js';
+import { EventEntity, WebhookDeliveryEntity, WebhookEndpointEntity, WebhookReplayEntity } from '../webhooks/webhook.entity.js';
 
 /** Every table of the service. */
 export const ENTITIES = [
@@ -18,5 +19,5 @@ export const ENTITIES = [
   FineTuneJobEntity, FineTuneEventEntity, FineTuneCheckpointEntity,
   EvaluationSuiteEntity, EvaluationRunEntity, EvaluationSampleEntity,
   ProviderEntity, DeploymentEntity,
-  EventEntity, WebhookEndpointEntity, WebhookDeliveryEntity,
+  EventEntity, WebhookEndpointEntity, WebhookDeliveryEntity, WebhookReplayEntity, InboundWebhookEntity, InboundMessageEntity,
 ];

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { free, type Place, reference } from './tenant-places.js';
-import type { World } from './tenant-world.js';
+import { free, own as callers, type Place, reference } from './tenant-places.js';
+import { signed, type World } from './tenant-world.js';
 
 /**
  * What a caller may put where in the REST routes, as PLACES says it for GraphQL: a line per route of openapi.json, and
@@ -26,6 +26,14 @@ export const ROUTES: Record<string, Places> = {
   'GET /v1/files/{id}': used,
   'GET /v1/files/{id}/content': { ...used, 'header.range': free('bytes=0-3') },
   'DELETE /v1/files/{id}': file,
+  'POST /v1/hooks/{provider}/{id}': {
+    'path.provider': free('standard'),
+    'path.id': reference((w) => w.inboundId),
+    'header.webhook-id': free('msg_tenants'),
+    'header.webhook-timestamp': callers((w) => signed(w.inboundSecret, 'msg_tenants')['webhook-timestamp']),
+    'header.webhook-signature': callers((w) => signed(w.inboundSecret, 'msg_tenants')['webhook-signature']),
+    body: free({}),
+  },
   'GET /v1/models': {},
   'GET /v1/models/{path}': { 'path.path': called },
   'POST /v1/chat/completions': {
