@@ -7,6 +7,7 @@ export default defineConfig({
     projects: [
       { test: { name: 'unit', include: ['src/**/*.spec.ts', 'test/unit/**/*.spec.ts'], setupFiles: ['reflect-metadata'], sequence: { groupOrder: 0 } } },
       { test: { name: 'integration', include: ['test/integration/**/*.spec.ts'], setupFiles: ['reflect-metadata'], ...services, sequence: { groupOrder: 1 } } },
+      { test: { name: 'rest', include: ['test/rest/**/*.spec.ts'], setupFiles: ['reflect-metadata'], ...services, testTimeout: 900_000, sequence: { groupOrder: 1 } } },
       { test: { name: 'e2e', include: ['test/e2e/**/*.spec.ts', 'test/faults/**/*.spec.ts'], setupFiles: ['reflect-metadata'], ...services, testTimeout: 600_000, hookTimeout: 300_000, fileParallelism: false, sequence: { groupOrder: 2 } } },
     ],
   },

@@ -14,6 +14,7 @@ import { DatasetModule } from './datasets/dataset.module.js';
 import { EvaluationModule } from './evaluations/evaluation.module.js';
 import { FineTuneJobModule } from './fine-tune-jobs/fine-tune-job.module.js';
 import { HealthController } from './health.controller.js';
+import { LimitsModule } from './limits/limits.module.js';
 import { ModelModule } from './models/model.module.js';
 import { PromptModule } from './prompts/prompt.module.js';
 import { QueueModule } from './queue/queue.module.js';
@@ -28,6 +29,7 @@ import { WebhookModule } from './webhooks/webhook.module.js';
     QueueModule,
     AuthModule,
     CommandModule,
+    LimitsModule,
     GraphQLModule.forRoot<ApolloDriverConfig>({
       driver: ApolloDriver,
       autoSchemaFile: true,

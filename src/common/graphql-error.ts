@@ -1,7 +1,7 @@
 import { unwrapResolverError } from '@apollo/server/errors';
 import { BadRequestException, Logger } from '@nestjs/common';
 import { type ExecutionResult, type FormattedExecutionResult, GraphQLError, type GraphQLFormattedError } from 'graphql';
-import { DomainError } from './errors.js';
+import { asDomainError } from './errors.js';
 
 const logger = new Logger('GraphQL');
 
@@ -12,8 +12,9 @@ const logger = new Logger('GraphQL');
 export function formatGraphqlError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
   const original = unwrapResolverError(error);
   const place = { ...(formatted.locations && { locations: formatted.locations }), ...(formatted.path && { path: formatted.path }) };
-  if (original instanceof DomainError) {
-    return { message: original.message, ...place, extensions: { code: original.code, ...(original.param && { param: original.param }) } };
+  const expected = asDomainError(original);
+  if (expected) {
+    return { message: expected.message, ...place, extensions: { code: expected.code, ...(expected.param && { param: expected.param }) } };
   }
   if (original instanceof BadRequestException) {
     const { message } = original.getResponse() as { message: string | string[] };

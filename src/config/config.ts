@@ -6,6 +6,8 @@ const flag = z
   .enum(['0', '1', 'true', 'false'])
   .transform((value) => value === '1' || value === 'true');
 
+const limit = z.coerce.number().int().min(0).default(0);
+
 const url = (protocols: string[]) =>
   z.url().refine((value) => protocols.includes(new URL(value).protocol.slice(0, -1)), {
     message: `must start with ${protocols.map((name) => `${name}://`).join(' or ')}`,
@@ -37,6 +39,11 @@ export const environmentSchema = z.object({
   TRIAD_COMPUTE_PRICE_PER_HOUR: z.coerce.number().min(0).default(0.1).describe('Price of one hour of this machine, for cost figures of self-hosted models'),
   TRIAD_ALLOW_PRIVATE_URLS: flag.default(false).describe('1: webhooks and providers may be on loopback and private addresses (development)'),
   TRIAD_LOG_LEVEL: z.enum(['error', 'warn', 'log', 'debug']).default('log').describe('Least level that is logged'),
+  TRIAD_LIMIT_REQUESTS_PER_MINUTE: limit.describe('Requests per minute of a project that sets no limit of its own; 0: no limit'),
+  TRIAD_LIMIT_TOKENS_PER_MINUTE: limit.describe('Tokens per minute of chat completions, likewise'),
+  TRIAD_LIMIT_CONCURRENT_JOBS: limit.describe('Fine-tune jobs and evaluation runs that are queued or running, likewise'),
+  TRIAD_LIMIT_STORAGE_BYTES: limit.describe('Bytes of files, data set versions and artefacts, likewise'),
+  TRIAD_LIMIT_BUDGET: z.coerce.number().min(0).default(0).describe('Money per calendar month (UTC), in the currency of the configured prices, likewise'),
   TRIAD_UPLOAD_MAX_BYTES: z.coerce.number().int().positive().default(512 * 1024 * 1024).describe('Largest file that may be uploaded'),
 });
 

@@ -79,6 +79,10 @@ export class ModelRepository {
     return manager.findOneByOrFail(ArtefactEntity, { projectId: ctx.projectId, sha256: manifest.sha256 });
   }
 
+  hasArtefact(ctx: RequestContext, sha256: string): Promise<boolean> {
+    return this.database.manager(ctx).existsBy(ArtefactEntity, { projectId: ctx.projectId, sha256 });
+  }
+
   findArtefact(ctx: RequestContext, id: string): Promise<ArtefactEntity> {
     return this.database.manager(ctx).findOneByOrFail(ArtefactEntity, { projectId: ctx.projectId, id });
   }

@@ -16,7 +16,7 @@ export class ModelVersionResolver {
     return this.models.resolve(ctx, ref);
   }
 
-  @Mutation(() => ModelVersion, { description: 'Registers whole weights; the same files under the same name answer the version there is. Errors: bad_input, bad_data, licence_refused.' })
+  @Mutation(() => ModelVersion, { description: 'Registers whole weights; the same files under the same name answer the version there is. Errors: bad_input, bad_data, licence_refused, quota_exceeded.' })
   registerBaseModel(@Ctx() ctx: RequestContext, @Args('input') input: RegisterBaseModelInput) {
     return this.models.registerBaseModel(ctx, input);
   }
