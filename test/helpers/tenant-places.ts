@@ -29,6 +29,8 @@ export const own = (of: (world: World) => unknown): Place => ({ kind: 'free', of
 /** Root fields that tell every tenant the same. */
 export const PUBLIC = new Set(['Query.licences', 'Query.webhookEventTypes']);
 
+/** Root fields that tell numbers only, which say not whose they are. */
+export const NAMELESS = new Set(['Query.limits']);
 /** Root fields that refuse every tenant alike. */
 export const PLATFORM = new Set(['Query.projects', 'Mutation.createProject', 'Mutation.renameProject']);
 const COMMON = /\((?:first|last|after|before|idempotencyKey):\)$/;
@@ -145,6 +147,9 @@ const EDGES = {
   'CreateProviderInput.name': fresh((w) => w.provider),
   'CreateProviderInput.baseUrl': free('http://127.0.0.1:9/v1'),
   'CreateProviderInput.apiKey': free(),
+  'ModelPriceInput.model': free('*'),
+  'ModelPriceInput.input': free(1),
+  'ModelPriceInput.output': free(1),
   'CreateDeploymentInput.name': fresh((w) => w.deployment),
   'CreateDeploymentInput.target': [reference((w) => `${w.base}@champion`), reference((w) => `${w.base}/1`), reference((w) => `${w.provider}/x`)],
   'Query.webhookEndpoint(id:)': reference((w) => w.endpointId),
@@ -197,6 +202,8 @@ const ACCESS = {
   'Mutation.rotateApiKey(id:)': reference((w) => w.spareKeyId),
   'Mutation.rotateApiKey(overlapSeconds:)': free(),
   'Mutation.revokeApiKey(id:)': reference((w) => w.spareKeyId),
+  'Mutation.setApiKeyLimits(id:)': reference((w) => w.spareKeyId),
+  ...Object.fromEntries(['budget', 'concurrentJobs', 'requestsPerMinute', 'storageBytes', 'tokensPerMinute'].map((name) => [`LimitsInput.${name}`, free()])),
   'AuditFilterInput.operation': free(),
   'AuditFilterInput.outcome': free(),
   'AuditFilterInput.since': free(),

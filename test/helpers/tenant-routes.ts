@@ -81,7 +81,7 @@ function leaves(schema: Schema, at: string): string[] {
 /** Each value that a documented route takes, as the keys of ROUTES name them. */
 export function inputsOf(route: string): string[] {
   const { parameters = [], requestBody } = described(route);
-  return [...parameters.map((each) => `${each.in}.${each.name}`).filter((each) => each !== 'header.idempotency-key'), ...Object.values(requestBody?.content ?? {}).flatMap(({ schema }) => leaves(schema, 'body'))];
+  return [...parameters.map((each) => `${each.in}.${each.name}`).filter((each) => each.toLowerCase() !== 'header.idempotency-key'), ...Object.values(requestBody?.content ?? {}).flatMap(({ schema }) => leaves(schema, 'body'))];
 }
 
 export interface Sent { path: string; init: RequestInit; said: string }
