@@ -1,7 +1,8 @@
-import { Field, ID, InputType, ObjectType } from '@nestjs/graphql';
+import { ArgsType, Directive, Field, ID, InputType, ObjectType } from '@nestjs/graphql';
 import { IsOptional, IsString } from 'class-validator';
-import { connectionOf } from '../common/pagination.js';
+import { connectionOf, listArgsOf, NamedFilter } from '../common/pagination.js';
 
+@Directive('@key(fields: "id")')
 @ObjectType({ description: 'An OpenAI-compatible endpoint outside; its models are called `<provider>/<model>`.' })
 export class Provider {
   @Field(() => ID) id: string;
@@ -11,6 +12,7 @@ export class Provider {
   @Field() createdAt: Date;
 }
 
+@Directive('@key(fields: "id")')
 @ObjectType({ description: 'A name that apps call, and what answers to it.' })
 export class Deployment {
   @Field(() => ID) id: string;
@@ -21,6 +23,19 @@ export class Deployment {
 
 export const ProviderConnection = connectionOf(Provider, 'Provider');
 export const DeploymentConnection = connectionOf(Deployment, 'Deployment');
+
+@InputType()
+export class ProviderFilter extends NamedFilter {}
+
+@InputType()
+export class DeploymentFilter extends NamedFilter {
+  @Field(() => String, { nullable: true }) @IsOptional() @IsString() target?: string | null;
+}
+
+@ArgsType()
+export class ProvidersArgs extends listArgsOf('Provider', ProviderFilter, ['created_at', 'name']) {}
+@ArgsType()
+export class DeploymentsArgs extends listArgsOf('Deployment', DeploymentFilter, ['created_at', 'name']) {}
 
 @InputType()
 export class CreateProviderInput {
