@@ -1,3 +1,4 @@
+import { ApolloServerPluginInlineTraceDisabled } from '@apollo/server/plugin/disabled';
 import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
 import { formatGraphqlError } from '../common/graphql-error.js';
 import type { Config } from '../config/config.js';
@@ -24,7 +25,7 @@ export function graphqlOptions(config: Config, trusted: TrustedDocuments, refere
     ...(trusted.enforced && { persistedQueries: false as const }),
     parseOptions: { maxTokens: LIMITS.tokens },
     validationRules: limitRules(),
-    plugins: [requestPlugin(trusted)],
+    plugins: [requestPlugin(trusted), ApolloServerPluginInlineTraceDisabled()],
     transformResolvers: (resolvers) => references.take(resolvers),
     formatError: formatGraphqlError,
     context: (request: object, reply: object) => ({ req: request, reply }),

@@ -7,6 +7,7 @@ import { EntityReferences } from './entity-references.js';
 import { FederationResolver } from './federation.resolver.js';
 import { graphqlOptions } from './graphql-options.js';
 import { LiveConnections } from './live-connections.js';
+import { RefusedRequests } from './refused-requests.js';
 import { SubscriptionServer } from './subscription-server.js';
 import { TrustedDocuments } from './trusted-documents.js';
 
@@ -26,6 +27,6 @@ class GraphqlSettingsModule {}
         (config ? graphqlOptions(config, trusted, references) : { autoSchemaFile: true }),
     }),
   ],
-  providers: [Documents, LiveConnections, SubscriptionServer, FederationResolver],
+  providers: [Documents, LiveConnections, RefusedRequests, SubscriptionServer, FederationResolver],
 })
 export class GraphqlModule {}

@@ -24,11 +24,6 @@ const MAX_MESSAGE_BYTES = 1024 * 1024;
 type Params = Record<string, string | undefined>;
 type Connection = Context<Params, Extra>;
 
-const named = (errors: readonly GraphQLError[], requestId: string | undefined) => errors.map((error) => {
-  error.extensions['requestId'] = requestId;
-  return formatGraphqlError(error.toJSON(), error);
-});
-
 /**
  * Subscriptions over WebSocket in graphql-ws's protocol. Each is an async generator of which the next event is asked for
  * when the socket has taken the one before: a reader that is slow, or does not read, holds up its own generator only.
@@ -36,6 +31,7 @@ const named = (errors: readonly GraphQLError[], requestId: string | undefined) =
 @Injectable()
 export class SubscriptionServer implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES });
+  private readonly requestIds = new WeakMap<SubscribePayload, string>();
   private readonly connections = new WeakMap<object, LiveConnection>();
   private readonly protocol = useServer<Params>(this.options(), this.sockets, KEEP_ALIVE_MS);
 
@@ -68,9 +64,8 @@ export class SubscriptionServer implements OnApplicationBootstrap, OnModuleDestr
       onConnect: (connection) => this.admit(connection),
       onClose: (connection) => this.leave(connection),
       onSubscribe: (connection, _id, payload) => this.prepare(connection, payload),
-      onError: (_connection, _id, _payload, errors) => named(errors, undefined),
-      onNext: (_connection, _id, _payload, args, result) =>
-        result.errors && { ...result, errors: named(result.errors, (args.contextValue as Carrier).id) },
+      onError: (_connection, _id, payload, errors) => this.named(errors, payload),
+      onNext: (_connection, _id, payload, _args, result) => result.errors && { ...result, errors: this.named(result.errors, payload) },
     };
   }
 
@@ -90,20 +85,25 @@ export class SubscriptionServer implements OnApplicationBootstrap, OnModuleDestr
   }
 
   private prepare(connection: Connection, payload: SubscribePayload): ExecutionArgs | readonly GraphQLError[] {
-    const contextValue: Carrier = { id: `req-${randomUUID()}`, ...(connection.connectionParams && { connectionParams: connection.connectionParams }) };
-    const refuse = (errors: readonly GraphQLError[]) => {
-      for (const error of errors) error.extensions['requestId'] = contextValue.id;
-      return errors;
-    };
+    const requestId = `req-${randomUUID()}`;
+    this.requestIds.set(payload, requestId);
     if (Object.keys(connection.subscriptions).length > MAX_SUBSCRIPTIONS) {
-      return refuse([new GraphQLError(`A connection holds at most ${MAX_SUBSCRIPTIONS} subscriptions. Complete one, or open another connection.`, { extensions: { code: 'too_many_subscriptions' } })]);
+      return [new GraphQLError(`A connection holds at most ${MAX_SUBSCRIPTIONS} subscriptions. Complete one, or open another connection.`, { extensions: { code: 'too_many_subscriptions' } })];
     }
     const document = this.documents.prepare(payload);
-    if (!('kind' in document)) return refuse(document);
+    if (!('kind' in document)) return document;
     const { operationName, variables } = payload;
     if (getOperationAST(document, operationName)?.operation !== 'subscription') {
-      return refuse([new GraphQLError('Subscriptions alone run over WebSocket; send queries and mutations over HTTP.')]);
+      return [new GraphQLError('Subscriptions alone run over WebSocket; send queries and mutations over HTTP.')];
     }
+    const contextValue: Carrier = { id: requestId, ...(connection.connectionParams && { connectionParams: connection.connectionParams }) };
     return { schema: this.schema.schema, document, operationName, variableValues: variables, contextValue };
+  }
+
+  private named(errors: readonly GraphQLError[], payload: SubscribePayload) {
+    return errors.map((error) => {
+      error.extensions['requestId'] = this.requestIds.get(payload);
+      return formatGraphqlError(error.toJSON(), error);
+    });
   }
 }
