@@ -70,7 +70,7 @@ export async function keysetPages<E extends Row, F extends string>(
     .setParameters({ ...ranked.getParameters(), rank: plan.size + 1 })
     .orderBy(plan.key.sql, plan.sqlDirection).addOrderBy(`${alias}.id`, plan.sqlDirection).getMany();
   const byParent = new Map(parentIds.map((id) => [id, [] as E[]]));
-  for (const row of rows) byParent.get(row[parent] as string)?.push(row);
+  for (const row of rows) byParent.get(row[parent])?.push(row);
   return new Map(Array.from(byParent, ([id, own]) => [id, plan.page(own)]));
 }
 

@@ -18,7 +18,8 @@ export class EntityReferences {
 
   /** Takes them out of the resolvers that Nest found: the schema has no such field. */
   take<T>(resolvers: T): T {
-    for (const [type, fields] of Object.entries(resolvers as Record<string, Record<string, unknown>>)) {
+    const maps = [resolvers].flat() as Record<string, Record<string, unknown>>[]; // one map or several
+    for (const [type, fields] of maps.flatMap((map) => Object.entries(map))) {
       const resolver = fields['__resolveReference'];
       if (typeof resolver !== 'function') continue;
       this.resolvers.set(type, resolver as ReferenceResolver);

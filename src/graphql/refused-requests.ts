@@ -13,7 +13,7 @@ export class RefusedRequests implements OnModuleInit {
 
   onModuleInit(): void {
     const adapter = this.http.httpAdapter as HttpAdapterHost['httpAdapter'] | undefined; // a worker has none
-    (adapter?.getInstance() as FastifyInstance | undefined)?.addHook('onSend', (request, reply, payload, done) => {
+    adapter?.getInstance<FastifyInstance>().addHook('onSend', (request, reply, payload, done) => {
       const refused = reply.statusCode >= 400 && typeof payload === 'string' && request.url.split('?')[0] === '/graphql';
       done(null, refused ? named(payload, request.id) : payload);
     });

@@ -1,7 +1,7 @@
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { GraphQLSchemaHost } from '@nestjs/graphql';
-import { type ExecutionArgs, getOperationAST, GraphQLError } from 'graphql';
+import { type ExecutionArgs, getOperationAST, GraphQLError, OperationTypeNode } from 'graphql';
 import { type Context, type ServerOptions, type SubscribePayload } from 'graphql-ws';
 import { type Extra, useServer } from 'graphql-ws/use/ws';
 import { randomUUID } from 'node:crypto';
@@ -93,7 +93,7 @@ export class SubscriptionServer implements OnApplicationBootstrap, OnModuleDestr
     const document = this.documents.prepare(payload);
     if (!('kind' in document)) return document;
     const { operationName, variables } = payload;
-    if (getOperationAST(document, operationName)?.operation !== 'subscription') {
+    if (getOperationAST(document, operationName)?.operation !== OperationTypeNode.SUBSCRIPTION) {
       return [new GraphQLError('Subscriptions alone run over WebSocket; send queries and mutations over HTTP.')];
     }
     const contextValue: Carrier = { id: requestId, ...(connection.connectionParams && { connectionParams: connection.connectionParams }) };

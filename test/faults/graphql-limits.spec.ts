@@ -63,7 +63,7 @@ describe('a document made to do harm', () => {
 
   it.each(Object.entries(SUBSCRIPTION_BOMBS))('is refused over WebSocket before any resolver: %s', async (_, [query, extensions]) => {
     counter.calls = 0;
-    const errors = await firstAnswer(gateway, { query }).then(() => [], (thrown: any[]) => thrown);
+    const errors = await firstAnswer(gateway, { query }).then(() => [], (thrown: unknown) => thrown as any[]);
     expect(errors.map((error) => error.extensions)).toContainEqual({ ...extensions, requestId: expect.stringMatching(/^req-/) });
     expect(counter.calls).toBe(0);
   });

@@ -52,7 +52,7 @@ async function seedRow(manager: EntityManager, projectId: string, name: string, 
     settings: { hyperparameters: { maxSteps: 2 } } as object, rewardReport: REPORT as object, ...by,
   });
   await manager.insert(FineTuneEventEntity, [1, 2].map((seq) => ({ projectId, jobId, attempt: 1, seq, type: 'metrics' as const, data: { step: seq, metrics: { loss: 1 / seq } }, at: new Date() })));
-  await manager.insert(FineTuneCheckpointEntity, [1, 2].map((step) => ({ id: newId('ckpt'), projectId, jobId, attempt: 1, step, path: 'x', manifest: MANIFEST as object, metrics: {} })));
+  await manager.insert(FineTuneCheckpointEntity, [1, 2].map((step) => ({ id: newId('ckpt'), projectId, jobId, attempt: 1, step, path: 'x', manifest: MANIFEST, metrics: {} })));
 
   const [suiteId, runId] = [newId('suite'), newId('eval')];
   await manager.insert(EvaluationSuiteEntity, { id: suiteId, projectId, name, datasetVersionId, grader: { type: 'string_check' } as object, sealed: false });
