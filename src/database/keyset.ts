@@ -62,12 +62,13 @@ export async function keysetPages<E extends Row, F extends string>(
 ): Promise<Map<string, Page<E>>> {
   const plan = new KeysetPlan(keys, args, fallback);
   const { alias } = query;
-  plan.bound(query.andWhere(`${alias}.${parent} IN (:...parentIds)`, { parentIds }));
-  const order = `${plan.key.sql} ${plan.sqlDirection}, ${alias}.id ${plan.sqlDirection}`;
-  const ranked = query.clone().select(`${alias}.id`, 'id').addSelect(`row_number() OVER (PARTITION BY ${alias}.${parent} ORDER BY ${order})`, 'rank');
+  plan.bound(query);
+  // LATERAL: of each parent's rows only a page is read, along an index where there is one.
+  const own = query.clone().select(`${alias}.id`, 'id').andWhere(`${alias}.${parent} = parent.id`)
+    .orderBy(plan.key.sql, plan.sqlDirection).addOrderBy(`${alias}.id`, plan.sqlDirection).limit(plan.size + 1);
   const rows = await query.clone()
-    .where(`${alias}.id IN (SELECT ranked.id FROM (${ranked.getQuery()}) ranked WHERE ranked.rank <= :rank)`)
-    .setParameters({ ...ranked.getParameters(), rank: plan.size + 1 })
+    .where(`${alias}.id IN (SELECT page.id FROM unnest(CAST(:parentIds AS text[])) AS parent (id) CROSS JOIN LATERAL (${own.getQuery()}) AS page)`)
+    .setParameters({ ...own.getParameters(), parentIds })
     .orderBy(plan.key.sql, plan.sqlDirection).addOrderBy(`${alias}.id`, plan.sqlDirection).getMany();
   const byParent = new Map(parentIds.map((id) => [id, [] as E[]]));
   for (const row of rows) byParent.get(row[parent])?.push(row);

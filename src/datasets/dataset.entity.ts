@@ -19,6 +19,7 @@ export class FileEntity {
 }
 
 @Entity('datasets')
+@Index(['projectId', 'id'])
 @Unique(['projectId', 'name'])
 export class DatasetEntity {
   @PrimaryColumn('text') id: string;

@@ -1,7 +1,8 @@
-import { Column, CreateDateColumn, Entity, PrimaryColumn, Unique } from 'typeorm';
+import { Column, CreateDateColumn, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
 
 /** An OpenAI-compatible endpoint outside. */
 @Entity('providers')
+@Index(['projectId', 'id'])
 @Unique(['projectId', 'name'])
 export class ProviderEntity {
   @PrimaryColumn('text') id: string;
@@ -16,6 +17,7 @@ export class ProviderEntity {
 
 /** A name that apps call, and what answers: a registry reference, or a provider's model. */
 @Entity('deployments')
+@Index(['projectId', 'id'])
 @Unique(['projectId', 'name'])
 export class DeploymentEntity {
   @PrimaryColumn('text') id: string;

@@ -59,8 +59,9 @@ export class SubscriptionServer implements OnApplicationBootstrap, OnModuleDestr
     this.sockets.handleUpgrade(request, socket, head, (opened) => this.sockets.emit('connection', opened, request));
   }
 
-  private options(): ServerOptions<Params, Extra> {
+  private options(): ServerOptions<Params, Extra> & { isProd: boolean } {
     return {
+      isProd: true, // reasons of a close tell nothing of what went wrong inside
       onConnect: (connection) => this.admit(connection),
       onClose: (connection) => this.leave(connection),
       onSubscribe: (connection, _id, payload) => this.prepare(connection, payload),
