@@ -21,12 +21,12 @@ export class ApiKeyEntity {
   /** The readable part, to know the key by; null for a key that is all secret. */
   @Column('text', { nullable: true }) prefix: string | null;
   @Column('text', { unique: true }) hash: string;
-  @Column('jsonb', { nullable: true }) limits: Limits | null;
   @Column('text') role: CallerRole;
   /** May manage projects. */
   @Column('boolean', { default: false }) platform: boolean;
   /** Principal that made it; null: the platform itself. */
   @Column('text', { nullable: true }) createdBy: string | null;
+  @Column('jsonb', { nullable: true }) limits: Limits | null;
   @CreateDateColumn({ type: 'timestamptz' }) createdAt: Date;
   @Column('timestamptz', { nullable: true }) expiresAt: Date | null;
   /** To the minute. */

@@ -30,16 +30,12 @@ export class RequestContextGuard implements CanActivate {
   }
 
   private async enter(context: ExecutionContext, carrier: Carrier): Promise<RequestContext> {
-    const ctx = await this.authenticate(carrier);
-    const admitted = this.admission.admit(ctx, context);
-    if (admitted) await admitted;
-    return ctx;
-  }
-
-  private authenticate(carrier: Carrier): Promise<RequestContext> {
     const request = carrier.req ?? carrier;
     const said = (name: string) => carrier.connectionParams?.[name] ?? request.headers?.[name];
     const authorization = carrier.connectionParams?.['Authorization'] ?? said('authorization');
-    return this.auth.authenticate(authorization, request.id ?? randomUUID(), said('x-triad-project'));
+    const ctx = await this.auth.authenticate(authorization, request.id ?? randomUUID(), said('x-triad-project'));
+    const admitted = this.admission.admit(ctx, context);
+    if (admitted) await admitted;
+    return ctx;
   }
 }

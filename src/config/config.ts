@@ -19,6 +19,8 @@ export const environmentSchema = z.object({
   TRIAD_TENANT_DATABASE_URL: url(['postgres', 'postgresql']).optional().describe('The same database as the role that tenants\' work runs as, which row-level security binds; empty: DATABASE_URL\'s user + _tenant, made by the migrations'),
   REDIS_URL: url(['redis', 'rediss']).describe('Redis or Valkey; empty: the embedded one'),
   TRIAD_HOME: z.string().default('.triad').transform((path) => resolve(path)).describe('Directory of artefacts, uploads, runs and embedded data'),
+  TRIAD_ENV: z.enum(['development', 'production']).default('development').describe('production: GraphQL answers neither introspection nor suggestions'),
+  TRIAD_TRUSTED_DOCUMENTS: z.string().optional().describe('Manifest (JSON) of the only GraphQL documents that run; empty: all run'),
   TRIAD_HOST: z.string().default('127.0.0.1').describe('Address the API listens on'),
   TRIAD_PORT: z.coerce.number().int().min(0).max(65535).default(4000).describe('Port the API listens on'),
   TRIAD_INTERNAL_URL: z.url().default('http://127.0.0.1:4000').describe('Where a trainer reaches the API'),

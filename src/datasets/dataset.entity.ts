@@ -21,6 +21,7 @@ export class FileEntity {
 }
 
 @Entity('datasets')
+@Index(['projectId', 'id'])
 @Unique(['projectId', 'name'])
 export class DatasetEntity {
   @PrimaryColumn('text') id: string;

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { batched, batchedLists, byId } from '../common/batched.js';
 import { DomainError, notFound } from '../common/errors.js';
 import { decodeCursor, type Page, type PageArgs, toPage } from '../common/pagination.js';
 import { checkName, parseReference } from '../common/references.js';
@@ -10,7 +11,7 @@ import { LineageService, type LineageRef } from '../models/lineage.service.js';
 import { ModelService } from '../models/model.service.js';
 import { type Draft, DatasetStore } from './dataset-store.js';
 import type { DatasetEntity, DatasetFormat, DatasetVersionEntity } from './dataset.entity.js';
-import { DatasetRepository, type RowPrompt } from './dataset.repository.js';
+import { type DatasetListArgs, DatasetRepository, type DatasetVersionListArgs, type RowPrompt } from './dataset.repository.js';
 import { FileService } from './file.service.js';
 import { writeLines } from './lines.js';
 import { type ChatMessage, type DatasetRow, inHoldout, promptKey } from './row.js';
@@ -46,6 +47,12 @@ const TYPE_OF_PREFIX: Record<string, LineageRef['type']> = {
 
 @Injectable()
 export class DatasetService {
+  /** By id; undefined for one that is not there. */
+  readonly load = batched(async (ctx, ids: readonly string[]) => byId(await this.datasets.findByIds(ctx, ids)));
+  readonly loadVersion = batched(async (ctx, ids: readonly string[]) => byId(await this.datasets.findVersionsByIds(ctx, ids)));
+  /** Versions of a data set. */
+  readonly listVersions = batchedLists((ctx, datasetIds, args: DatasetVersionListArgs) => this.datasets.listVersions(ctx, datasetIds, args));
+
   constructor(
     private readonly database: Database,
     private readonly datasets: DatasetRepository,
@@ -150,7 +157,7 @@ export class DatasetService {
 
   /** @throws DomainError not_found. */
   async findVersionById(ctx: RequestContext, id: string): Promise<DatasetVersionEntity> {
-    const version = await this.datasets.findVersionById(ctx, id);
+    const version = await this.loadVersion(ctx, id);
     if (!version) throw notFound('data set version', id);
     return version;
   }
@@ -186,14 +193,8 @@ export class DatasetService {
     return (await writeLines(path, lines())).lines;
   }
 
-  async list(ctx: RequestContext, page: PageArgs): Promise<Page<DatasetEntity>> {
-    const after = page.after ? decodeCursor(page.after) : null;
-    return toPage(await this.datasets.list(ctx, page.first, after), page.first, (dataset) => dataset.id);
-  }
-
-  async listVersions(ctx: RequestContext, datasetId: string, page: PageArgs): Promise<Page<DatasetVersionEntity>> {
-    const after = page.after ? Number(decodeCursor(page.after)) : null;
-    return toPage(await this.datasets.listVersions(ctx, datasetId, page.first, after), page.first, (version) => version.version);
+  list(ctx: RequestContext, args: DatasetListArgs): Promise<Page<DatasetEntity>> {
+    return this.datasets.list(ctx, args);
   }
 
   /** Rows for a person to look at. @throws DomainError sealed. */
@@ -205,7 +206,7 @@ export class DatasetService {
       if (entry.index >= start) rows.push(entry);
       if (rows.length > page.first) break;
     }
-    return toPage(rows, page.first, (entry) => entry.index);
+    return toPage(rows, page.first, (entry) => entry.index, page.after);
   }
 }
 

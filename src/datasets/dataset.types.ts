@@ -1,9 +1,9 @@
-import { Field, Float, ID, InputType, Int, ObjectType, registerEnumType } from '@nestjs/graphql';
+import { ArgsType, Directive, Field, Float, ID, InputType, Int, ObjectType, registerEnumType } from '@nestjs/graphql';
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { ArrayMaxSize, IsArray, IsBoolean, IsIn, IsInt, IsNumber, IsOptional, IsString, Matches, Max, Min } from 'class-validator';
 import { Type } from 'class-transformer';
 import { GraphQLJSONObject } from 'graphql-scalars';
-import { connectionOf } from '../common/pagination.js';
+import { connectionOf, CreatedFilter, listArgsOf, NamedFilter } from '../common/pagination.js';
 import type { DatasetFormat, FileEntity } from './dataset.entity.js';
 import type { DatasetRow as Row } from './row.js';
 
@@ -21,6 +21,7 @@ export class DatasetRow {
   @Field(() => GraphQLJSONObject, { description: '`prompt` (messages) or `input` (variables); completion, or chosen and rejected; further scalar columns.' }) row: Row;
 }
 
+@Directive('@key(fields: "id")')
 @ObjectType({ description: 'One immutable version of a data set.' })
 export class DatasetVersion {
   @Field(() => ID) id: string;
@@ -38,6 +39,7 @@ export class DatasetVersion {
   @Field() createdAt: Date;
 }
 
+@Directive('@key(fields: "id")')
 @ObjectType({ description: 'A named data set.' })
 export class Dataset {
   @Field(() => ID) id: string;
@@ -50,6 +52,22 @@ export class Dataset {
 export const DatasetConnection = connectionOf(Dataset, 'Dataset');
 export const DatasetVersionConnection = connectionOf(DatasetVersion, 'DatasetVersion');
 export const DatasetRowConnection = connectionOf(DatasetRow, 'DatasetRow');
+
+@InputType()
+export class DatasetFilter extends NamedFilter {
+  @Field(() => DatasetFormatEnum, { nullable: true }) @IsOptional() @IsIn(Object.values(DatasetFormatEnum)) format?: DatasetFormat | null;
+}
+
+@InputType()
+export class DatasetVersionFilter extends CreatedFilter {
+  @Field(() => Boolean, { nullable: true }) @IsOptional() @IsBoolean() sealed?: boolean | null;
+  @Field(() => String, { nullable: true }) @IsOptional() @IsString() licence?: string | null;
+}
+
+@ArgsType()
+export class DatasetsArgs extends listArgsOf('Dataset', DatasetFilter, ['created_at', 'name']) {}
+@ArgsType()
+export class DatasetVersionsArgs extends listArgsOf('DatasetVersion', DatasetVersionFilter, ['version', 'rows']) {}
 
 @InputType()
 export class CreateDatasetVersionInput {

@@ -1,4 +1,4 @@
-import { Column, CreateDateColumn, Entity, PrimaryColumn, Unique } from 'typeorm';
+import { Column, CreateDateColumn, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
 
 /** Per million tokens, in the currency of all prices here. */
 export interface ModelPrice {
@@ -10,6 +10,7 @@ export interface ModelPrice {
 
 /** An OpenAI-compatible endpoint outside. */
 @Entity('providers')
+@Index(['projectId', 'id'])
 @Unique(['projectId', 'name'])
 export class ProviderEntity {
   @PrimaryColumn('text') id: string;
@@ -26,6 +27,7 @@ export class ProviderEntity {
 
 /** A name that apps call, and what answers: a registry reference, or a provider's model. */
 @Entity('deployments')
+@Index(['projectId', 'id'])
 @Unique(['projectId', 'name'])
 export class DeploymentEntity {
   @PrimaryColumn('text') id: string;

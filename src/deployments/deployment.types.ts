@@ -1,7 +1,7 @@
-import { Field, Float, ID, InputType, ObjectType } from '@nestjs/graphql';
+import { ArgsType, Directive, Field, Float, ID, InputType, ObjectType } from '@nestjs/graphql';
 import { Type } from 'class-transformer';
 import { ArrayMaxSize, IsArray, IsNumber, IsOptional, IsString, Min, ValidateNested } from 'class-validator';
-import { connectionOf } from '../common/pagination.js';
+import { connectionOf, listArgsOf, NamedFilter } from '../common/pagination.js';
 
 @ObjectType({ description: 'What a model costs per million tokens.' })
 export class ModelPrice {
@@ -10,6 +10,7 @@ export class ModelPrice {
   @Field(() => Float) output: number;
 }
 
+@Directive('@key(fields: "id")')
 @ObjectType({ description: 'An OpenAI-compatible endpoint outside; its models are called `<provider>/<model>`.' })
 export class Provider {
   @Field(() => ID) id: string;
@@ -20,6 +21,7 @@ export class Provider {
   @Field() createdAt: Date;
 }
 
+@Directive('@key(fields: "id")')
 @ObjectType({ description: 'A name that apps call, and what answers to it.' })
 export class Deployment {
   @Field(() => ID) id: string;
@@ -37,6 +39,19 @@ export class ModelPriceInput {
   @Field(() => Float) @IsNumber() @Min(0) input: number;
   @Field(() => Float) @IsNumber() @Min(0) output: number;
 }
+
+@InputType()
+export class ProviderFilter extends NamedFilter {}
+
+@InputType()
+export class DeploymentFilter extends NamedFilter {
+  @Field(() => String, { nullable: true }) @IsOptional() @IsString() target?: string | null;
+}
+
+@ArgsType()
+export class ProvidersArgs extends listArgsOf('Provider', ProviderFilter, ['created_at', 'name']) {}
+@ArgsType()
+export class DeploymentsArgs extends listArgsOf('Deployment', DeploymentFilter, ['created_at', 'name']) {}
 
 @InputType()
 export class CreateProviderInput {

@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { join } from 'node:path';
+import { batched, batchedLists, byId, byParent } from '../common/batched.js';
 import { DomainError, notFound } from '../common/errors.js';
-import { decodeCursor, type Page, type PageArgs, toPage } from '../common/pagination.js';
+import type { Page } from '../common/pagination.js';
 import { checkLabel, checkName, parseReference } from '../common/references.js';
 import type { RequestContext } from '../common/request-context.js';
 import { CONFIG, type Config } from '../config/config.js';
@@ -15,7 +16,7 @@ import { licenceOf } from './licences.js';
 import { LineageService } from './lineage.service.js';
 import { checkArtefactFiles, verifyManifest } from './manifest.js';
 import type { ArtefactEntity, ModelEntity, ModelKind, ModelVersionEntity } from './model.entity.js';
-import { ModelRepository } from './model.repository.js';
+import { type ModelListArgs, ModelRepository, type ModelVersionListArgs } from './model.repository.js';
 
 export interface NewModelVersion {
   name: string;
@@ -46,6 +47,15 @@ export interface ModelFiles {
 
 @Injectable()
 export class ModelService {
+  /** By id; undefined for one that is not there. */
+  readonly load = batched(async (ctx, ids: readonly string[]) => byId(await this.models.findByIds(ctx, ids)));
+  readonly loadVersion = batched(async (ctx, ids: readonly string[]) => byId(await this.models.findVersionsByIds(ctx, ids)));
+  /** Versions of a model. */
+  readonly listVersions = batchedLists((ctx, modelIds, args: ModelVersionListArgs) => this.models.listVersions(ctx, modelIds, args));
+  private readonly loadArtefact = batched(async (ctx, ids: readonly string[]) => byId(await this.models.findArtefacts(ctx, ids)));
+  private readonly loadAliases = batched(async (ctx, modelIds: readonly string[]) =>
+    byParent(modelIds, await this.models.aliasesOf(ctx, modelIds), (alias) => alias.modelId));
+
   constructor(
     private readonly database: Database,
     private readonly models: ModelRepository,
@@ -127,7 +137,7 @@ export class ModelService {
 
   /** @throws DomainError not_found. */
   async findVersionById(ctx: RequestContext, id: string): Promise<ModelVersionEntity> {
-    const version = await this.models.findVersion(ctx, { id });
+    const version = await this.loadVersion(ctx, id);
     if (!version) throw notFound('model version', id);
     return version;
   }
@@ -162,27 +172,21 @@ export class ModelService {
   }
 
   private async pathOf(ctx: RequestContext, version: ModelVersionEntity): Promise<string> {
-    return this.artefacts.absolute((await this.models.findArtefact(ctx, version.artefactId)).path);
+    return this.artefacts.absolute((await this.artefactOf(ctx, version)).path);
   }
 
-  artefactOf(ctx: RequestContext, version: Pick<ModelVersionEntity, 'artefactId'>): Promise<ArtefactEntity> {
-    return this.models.findArtefact(ctx, version.artefactId);
+  async artefactOf(ctx: RequestContext, version: Pick<ModelVersionEntity, 'artefactId'>): Promise<ArtefactEntity> {
+    return (await this.loadArtefact(ctx, version.artefactId))!;
   }
 
   /** Aliases of a version, `latest` included. */
-  async aliasesOf(ctx: RequestContext, version: Pick<ModelVersionEntity, 'modelId' | 'name' | 'version'>): Promise<string[]> {
-    const [aliases, model] = await Promise.all([this.models.aliasesOf(ctx, [version.modelId]), this.models.findByName(ctx, version.name)]);
-    const own = aliases.filter((alias) => alias.version === version.version).map((alias) => alias.alias);
-    return model?.latestVersion === version.version ? [...own, 'latest'] : own;
+  async aliasesOf(ctx: RequestContext, { modelId, version }: Pick<ModelVersionEntity, 'modelId' | 'version'>): Promise<string[]> {
+    const [aliases, model] = await Promise.all([this.loadAliases(ctx, modelId), this.load(ctx, modelId)]);
+    const own = aliases!.filter((alias) => alias.version === version).map((alias) => alias.alias);
+    return model?.latestVersion === version ? [...own, 'latest'] : own;
   }
 
-  async list(ctx: RequestContext, page: PageArgs): Promise<Page<ModelEntity>> {
-    const after = page.after ? decodeCursor(page.after) : null;
-    return toPage(await this.models.list(ctx, page.first, after), page.first, (model) => model.id);
-  }
-
-  async listVersions(ctx: RequestContext, modelId: string, page: PageArgs): Promise<Page<ModelVersionEntity>> {
-    const after = page.after ? Number(decodeCursor(page.after)) : null;
-    return toPage(await this.models.listVersions(ctx, modelId, page.first, after), page.first, (version) => version.version);
+  list(ctx: RequestContext, args: ModelListArgs): Promise<Page<ModelEntity>> {
+    return this.models.list(ctx, args);
   }
 }
