@@ -12,6 +12,7 @@ import { loadConfig } from './config/config.js';
 export async function createApplication(): Promise<NestFastifyApplication> {
   const config = loadConfig();
   const adapter = new FastifyAdapter({ genReqId: () => `req-${randomUUID()}`, bodyLimit: 8 * 1024 * 1024 });
+  // rawBody: webhooks that come in are signed over their bytes.
   const app = await NestFactory.create<NestFastifyApplication>(AppModule, adapter, { logger: new ServiceLogger(config.TRIAD_LOG_LEVEL), rawBody: true });
   await app.register(helmet);
   await app.register(multipart, { limits: { fileSize: config.TRIAD_UPLOAD_MAX_BYTES, files: 1 } });
