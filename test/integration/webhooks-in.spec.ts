@@ -98,7 +98,7 @@ describe('webhooks in', () => {
     expect(receiving.receiver.received[0]!.body.length).toBeLessThan(20_000);
   });
 
-  it('have a URL that is unknown after deletion, with another provider, or to another tenant', async () => {
+  it('have a URL that takes nothing after deletion, with another provider, or to another tenant', async () => {
     const { inboundWebhook: { id, path }, secret } = await create('openai');
     const { inboundWebhooks } = await gateway.graphql('{ inboundWebhooks { nodes { id description } } }');
     expect(inboundWebhooks.nodes).toContainEqual({ id, description: 'theirs' });
@@ -110,9 +110,9 @@ describe('webhooks in', () => {
     expect(await gateway.graphql('{ inboundWebhooks { nodes { id } } }', {}, otherKey)).toEqual({ inboundWebhooks: { nodes: [] } });
     expect((await post(path, secret, '{}')).status).toBe(200);
     const wrong = await post(path.replace('openai', 'standard'), secret, '{}');
-    expect([wrong.status, await wrong.json()]).toMatchObject([404, { error: { code: 'not_found' } }]);
+    expect([wrong.status, await wrong.json()]).toMatchObject([401, { error: { code: 'unauthenticated' } }]);
     await tools.mutate('deleteInboundWebhook(id: $id)', '$id: ID!', { id });
-    expect((await post(path, secret, '{}')).status).toBe(404);
+    expect((await post(path, secret, '{}')).status).toBe(401);
     await expect(tools.mutate('deleteInboundWebhook(id: $id)', '$id: ID!', { id })).rejects.toMatchObject(missing);
   });
 });

@@ -178,7 +178,7 @@ describe('webhooks', () => {
     const others = await tools.receiver();
     await as('mutation ($url: String!) { createWebhookEndpoint(url: $url) { secret } }', { url: others.url });
     const otherProject = await gateway.app.get(AuthService).addKey('other', 'spec', generateApiKey());
-    await emit({ id: 'theirs' }, RequestContext.forKey(otherProject, 'spec', 'spec'));
+    await emit({ id: 'theirs' }, RequestContext.forKey(otherProject, 'spec', 'admin', 'spec'));
     await others.has(1);
     expect(JSON.parse(others.received[0]!.body)).toMatchObject({ data: { id: 'theirs' } });
     expect(receiver.received).toHaveLength(1);
@@ -211,7 +211,7 @@ describe('webhooks where private addresses are not allowed', () => {
     const database = gateway.app.get(Database);
     await database.platform.query('UPDATE webhook_endpoints SET url = $2 WHERE id = $1', [endpoint.id, receiver.url.replace('127.0.0.1', 'localhost')]);
     const projectId = await gateway.app.get(AuthService).addKey('default', 'spec', generateApiKey());
-    await database.transaction(RequestContext.forKey(projectId, 'spec', 'spec'), (tx) => gateway.app.get(EventService).emit(tx, 'evaluation.succeeded', { id: 'eval_1' }));
+    await database.transaction(RequestContext.forKey(projectId, 'spec', 'admin', 'spec'), (tx) => gateway.app.get(EventService).emit(tx, 'evaluation.succeeded', { id: 'eval_1' }));
     await vi.waitFor(async () => {
       const { webhookDeliveries: { nodes } } = await gateway.graphql(DELIVERIES, { id: endpoint.id });
       expect(nodes).toMatchObject([{ status: 'pending', attempts: [{ status: null, response: expect.stringContaining('not a public address') }] }]);
