@@ -14,6 +14,7 @@ export async function createApplication(): Promise<NestFastifyApplication> {
   const config = loadConfig();
   const adapter = new FastifyAdapter({ genReqId: () => `req-${randomUUID()}`, bodyLimit: 8 * 1024 * 1024, ...EDGE_OPTIONS });
   answerWrongMethods(adapter.getInstance());
+  // rawBody: webhooks that come in are signed over their bytes.
   const app = await NestFactory.create<NestFastifyApplication>(AppModule, adapter, { logger: new ServiceLogger(config.TRIAD_LOG_LEVEL), rawBody: true });
   await app.register(helmet);
   await app.register(multipart, { limits: { fileSize: config.TRIAD_UPLOAD_MAX_BYTES, files: 1 } });

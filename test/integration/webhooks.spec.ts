@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { generateApiKey } from '../../src/auth/api-key.js';
 import { AuthService } from '../../src/auth/auth.service.js';
@@ -77,13 +76,6 @@ describe('webhooks', () => {
     expect(wait).toBeLessThan(340_000);
   });
 
-  it('defers by Retry-After', async () => {
-    const { delivery } = await receive((response) => response.writeHead(429, { 'retry-after': '3600' }).end());
-    await emit();
-    const deferred = await delivery({ status: 'pending', attempts: [{ status: 429 }] });
-    expect(Date.parse(deferred.nextAttemptAt) - Date.parse(deferred.attempts[0].at)).toBeGreaterThanOrEqual(3_600_000);
-  });
-
   it('disables an endpoint that is gone, which then gets nothing until it is enabled', async () => {
     const { id, receiver, delivery } = await receive((response, count) => response.writeHead(count === 1 ? 410 : 200).end());
     await emit();
@@ -111,19 +103,6 @@ describe('webhooks', () => {
       const [row] = await sql('SELECT disabled_reason FROM webhook_endpoints WHERE id = $1', [id]);
       expect(row.disabled_reason).toContain('5 days');
     });
-  });
-
-  it('does not let an endpoint that hangs delay another', async () => {
-    const held: ServerResponse[] = [];
-    const hanging = await receive((response) => held.push(response));
-    const quick = await receive();
-    const events = 100;
-    for (let index = 0; index < events; index += 1) await emit({ id: `ftjob_${index}` });
-    await quick.receiver.has(events);
-    expect(hanging.receiver.received.length).toBeGreaterThan(0);
-    expect(hanging.receiver.received.length).toBeLessThanOrEqual(16);
-    const [row] = await sql("SELECT count(*)::int AS pending FROM webhook_deliveries WHERE endpoint_id = $1 AND status = 'pending'", [hanging.id]);
-    expect(row.pending).toBe(events);
   });
 
   it('makes one attempt of a message that comes ten times at once', async () => {

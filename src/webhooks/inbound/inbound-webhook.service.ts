@@ -74,15 +74,16 @@ export class InboundWebhookService {
   /**
    * Takes a message: an event `inbound.<provider>` in the transaction that remembers its id. One that was taken before
    * changes nothing.
-   * @throws DomainError unauthenticated for what the secret of the URL did not sign, or not within five minutes of now, as
-   *   for a URL that there is not; bad_input, bad_data, too_large.
+   * @throws DomainError unauthenticated for what the URL's secret did not sign, or not within five minutes of now, and for a
+   * URL that there is not; bad_input, bad_data, too_large.
    */
   async receive(provider: string, id: string, request: InboundRequest): Promise<void> {
     const raw = checkBody(request);
     const source = await this.inbound.findForSender(provider, id);
-    // A URL that there is not refuses as one whose secret the sender does not have: nobody learns which there are.
-    const webhookId = verifiedId(request.headers, raw, source ? signingSecretsAt(this.config.TRIAD_SECRET_KEY, source, new Date()) : [newSigningSecret()]);
-    if (!source) return;
+    // What no URL takes is refused as what its secret did not sign, so that nobody learns which URLs there are.
+    const secrets = source ? signingSecretsAt(this.config.TRIAD_SECRET_KEY, source, new Date()) : [newSigningSecret()];
+    const webhookId = verifiedId(request.headers, raw, secrets);
+    if (!source) throw new Error('A signature verified by a secret that nobody has');
     const payload = payloadOf(request.body);
     const type = typeof payload['type'] === 'string' ? payload['type'] : null;
     const ctx = RequestContext.forJob(source.projectId, `inbound.${source.provider}`);
