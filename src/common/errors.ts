@@ -47,13 +47,3 @@ export class DomainError extends Error {
 export function notFound(what: string, reference: string, hint = ''): DomainError {
   return new DomainError('not_found', `There is no ${what} ${JSON.stringify(reference)} in this project.${hint && ` ${hint}`}`);
 }
-
-/** Postgres cannot hold the character NUL, neither as text (22021) nor within JSON (22P05). */
-const NUL_REFUSED = new Set(['22021', '22P05']);
-
-/** An expected failure as such, also where it shows only when a text reaches Postgres; null for any other error. */
-export function asDomainError(error: unknown): DomainError | null {
-  if (error instanceof DomainError) return error;
-  const code = (error as { driverError?: { code?: string } } | null)?.driverError?.code;
-  return NUL_REFUSED.has(code ?? '') ? new DomainError('bad_input', 'A text of the request holds the character NUL (\\u0000), which cannot be stored or looked up. Remove it.') : null;
-}

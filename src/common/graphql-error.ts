@@ -1,6 +1,6 @@
 import { BadRequestException, Logger } from '@nestjs/common';
 import { GraphQLError, type GraphQLFormattedError, Kind } from 'graphql';
-import { asDomainError } from './errors.js';
+import { asDomainError } from './expected-failure.js';
 
 const logger = new Logger('GraphQL');
 

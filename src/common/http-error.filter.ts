@@ -1,7 +1,8 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
 import type { GqlContextType } from '@nestjs/graphql';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { asDomainError, type DomainError } from './errors.js';
+import type { DomainError } from './errors.js';
+import { asDomainError } from './expected-failure.js';
 
 /** OpenAI's error shape, which the REST edge answers with. */
 export interface ErrorBody {
