@@ -2,6 +2,7 @@ import { ArgsType, Field, ID, Int, ObjectType, registerEnumType } from '@nestjs/
 import { IsDate, IsIn, IsInt, IsOptional, IsString } from 'class-validator';
 import { connectionOf } from '../common/pagination.js';
 import { type CallerRole, ROLES } from '../common/request-context.js';
+import { LimitSettings } from '../limits/limits.types.js';
 
 export const RoleEnum = { viewer: 'viewer', annotator: 'annotator', editor: 'editor', deployer: 'deployer', admin: 'admin' } as const satisfies { [role in CallerRole]: role };
 registerEnumType(RoleEnum, {
@@ -29,6 +30,7 @@ export class ApiKey {
   @Field(() => String, { nullable: true, description: 'How the key begins, `triad_…`, to know it by. Null for a key that was not made here.' }) prefix: string | null;
   @Field() name: string;
   @Field(() => RoleEnum) role: CallerRole;
+  @Field(() => LimitSettings, { nullable: true, description: 'Beside those of its project; null: none. Set by setApiKeyLimits.' }) limits: LimitSettings | null;
   @Field({ description: 'Whether it may also make, name and list projects.' }) platform: boolean;
   @Field(() => String, { nullable: true, description: 'Principal that made it; null: the platform itself.' }) createdBy: string | null;
   @Field() createdAt: Date;

@@ -17,7 +17,7 @@ export interface ValidKey {
   useIsNews: boolean;
 }
 
-export type NewApiKey = Pick<ApiKeyEntity, 'name' | 'hash' | 'prefix' | 'role'> & Partial<Pick<ApiKeyEntity, 'platform' | 'createdBy' | 'expiresAt'>>;
+export type NewApiKey = Pick<ApiKeyEntity, 'name' | 'hash' | 'prefix' | 'role'> & Partial<Pick<ApiKeyEntity, 'platform' | 'createdBy' | 'expiresAt' | 'limits'>>;
 
 const NEWS = "(last_used_at IS NULL OR last_used_at < now() - interval '1 minute')";
 const UNEXPIRED = '(expires_at IS NULL OR expires_at > now())';

@@ -21,7 +21,7 @@ export class ApiKeyResolver {
     return this.keys.create(ctx, { name, role, expiresAt: expiresAt ?? null });
   }
 
-  @Mutation(() => IssuedApiKey, { description: 'Makes a key of the same name, role and length of life, and lets the old one expire after an overlap. Errors: bad_input, not_found, conflict, forbidden.' })
+  @Mutation(() => IssuedApiKey, { description: 'Makes a key of the same name, role, limits and length of life, and lets the old one expire after an overlap. Errors: bad_input, not_found, conflict, forbidden.' })
   rotateApiKey(@Ctx() ctx: RequestContext, @Args() { id, overlapSeconds }: RotateApiKeyArgs) {
     return this.keys.rotate(ctx, id, overlapSeconds);
   }

@@ -47,7 +47,7 @@ export class ApiKeyService {
   }
 
   /**
-   * Issues a key of the same name, role and length of life; the old one stays valid for the overlap, at most.
+   * Issues a key of the same name, role, limits and length of life; the old one stays valid for the overlap, at most.
    * @throws DomainError not_found; bad_input; forbidden; conflict when the key is revoked, expired or rotated already.
    */
   async rotate(ctx: RequestContext, id: string, overlapSeconds: number): Promise<IssuedApiKey> {
@@ -55,9 +55,9 @@ export class ApiKeyService {
       throw new DomainError('bad_input', `overlapSeconds is a number of seconds from 0 to ${MAX_OVERLAP_SECONDS} (30 days).`, 'overlapSeconds');
     }
     return this.database.transaction(ctx, async (tx) => {
-      const { name, role, platform, createdAt, expiresAt } = await this.findManageable(tx, id);
+      const { name, role, platform, limits, createdAt, expiresAt } = await this.findManageable(tx, id);
       const life = expiresAt === null ? null : expiresAt.getTime() - createdAt.getTime();
-      const issued = await this.issue(tx, { name, role, platform, expiresAt: life === null ? null : new Date(Date.now() + life) });
+      const issued = await this.issue(tx, { name, role, platform, limits, expiresAt: life === null ? null : new Date(Date.now() + life) });
       if (!await this.keys.replace(tx, id, issued.apiKey.id, overlapSeconds)) {
         throw new DomainError('conflict', `The key ${id} is revoked, expired or rotated already; make another with createApiKey.`, 'id');
       }

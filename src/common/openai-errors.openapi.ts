@@ -55,17 +55,17 @@ const ERRORS = Object.fromEntries(Object.entries(DESCRIPTIONS).map(([status, des
 ]));
 
 const IDEMPOTENCY_KEY = {
-  name: 'Idempotency-Key', in: 'header', required: false, schema: text,
+  name: 'Idempotency-Key', in: 'header', required: false, schema: { ...text, pattern: '^[!-~]{1,255}$' },
   description: 'The same key with the same request has one effect, and gets the same answer',
 } as const;
 
 /** What any operation under /v1 may answer beside what it says itself. */
-function statusesOf(method: string, path: string, operation: Operation): number[] {
+function statusesOf(path: string, operation: Operation, idempotent: boolean): number[] {
   return [
     400, 401, 403, 429, 500, 503,
     ...(path.includes('{') || operation.requestBody ? [404] : []),
     ...(operation.requestBody ? [413, 415] : []),
-    ...(method === 'get' ? [] : [409, 422]),
+    ...(idempotent ? [409, 422] : []),
   ];
 }
 
@@ -76,18 +76,19 @@ export function describeErrors(document: OpenAPIObject): OpenAPIObject {
   for (const [path, item] of Object.entries(document.paths)) {
     for (const method of METHODS) {
       const operation = item[method];
-      if (operation) describeOperation(method, path, operation);
+      if (operation) describeOperation(path, operation);
     }
   }
   return document;
 }
 
-function describeOperation(method: string, path: string, operation: Operation): void {
+function describeOperation(path: string, operation: Operation): void {
   const open = path.startsWith('/v1/');
   for (const [status, response] of Object.entries(operation.responses) as [string, Response][]) {
     response.headers = { ...REQUEST_ID, ...(open && LIMITS), ...response.headers };
     if (Number(status) >= 400) response.content ??= errorContent;
   }
-  for (const status of open ? statusesOf(method, path, operation) : []) operation.responses[status] ??= { $ref: `#/components/responses/Error${status}` };
-  if (open && method === 'post') operation.parameters = [...(operation.parameters ?? []), IDEMPOTENCY_KEY];
+  const keyed = operation.parameters?.findIndex((parameter) => 'in' in parameter && parameter.in === 'header' && parameter.name === 'idempotency-key') ?? -1;
+  if (keyed >= 0) operation.parameters!.splice(keyed, 1, IDEMPOTENCY_KEY);
+  for (const status of open ? statusesOf(path, operation, keyed >= 0) : []) operation.responses[status] ??= { $ref: `#/components/responses/Error${status}` };
 }

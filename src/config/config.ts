@@ -46,6 +46,7 @@ export const environmentSchema = z.object({
   TRIAD_LIMIT_CONCURRENT_JOBS: limit.describe('Fine-tune jobs and evaluation runs that are queued or running, likewise'),
   TRIAD_LIMIT_STORAGE_BYTES: limit.describe('Bytes of files, data set versions and artefacts, likewise'),
   TRIAD_LIMIT_BUDGET: z.coerce.number().min(0).default(0).describe('Money per calendar month (UTC), in the currency of the configured prices, likewise'),
+  TRIAD_LIMITER_TIMEOUT_MS: z.coerce.number().int().positive().default(50).describe('Longest wait for Redis of the check of limits, milliseconds; after it each process counts by itself'),
   TRIAD_UPLOAD_MAX_BYTES: z.coerce.number().int().positive().default(512 * 1024 * 1024).describe('Largest file that may be uploaded'),
 });
 

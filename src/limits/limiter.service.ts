@@ -6,7 +6,6 @@ import type { Bucket, Taken } from './buckets.js';
 import { LocalLimiter } from './local-limiter.js';
 import { defineTake, takeFromRedis, type WithTake } from './take-script.js';
 
-const ANSWER_WITHIN_MS = 50;
 /** After a failure Redis is asked again by one request of each second. */
 const REST_MS = 1_000;
 
@@ -22,10 +21,12 @@ export class LimiterService implements OnModuleDestroy {
   private readonly logger = new Logger(LimiterService.name);
   private readonly local = new LocalLimiter();
   private readonly redis: WithTake;
+  private readonly answerWithinMs: number;
   private restUntil = 0;
 
   constructor(@Inject(CONFIG) config: Config) {
-    const redis = new Redis(config.REDIS_URL, { commandTimeout: ANSWER_WITHIN_MS, enableOfflineQueue: false, maxRetriesPerRequest: 0, autoResendUnfulfilledCommands: false });
+    this.answerWithinMs = config.TRIAD_LIMITER_TIMEOUT_MS;
+    const redis = new Redis(config.REDIS_URL, { enableOfflineQueue: false, maxRetriesPerRequest: 0, autoResendUnfulfilledCommands: false });
     redis.on('error', () => undefined); // ioredis connects again by itself; the limiter in memory answers meanwhile
     this.redis = defineTake(redis);
   }
@@ -44,7 +45,7 @@ export class LimiterService implements OnModuleDestroy {
     // Until Redis has answered, requests beside this one do not try it.
     if (rested > 0) this.restUntil = Date.now() + REST_MS;
     try {
-      const taken = await takeFromRedis(this.redis, buckets, force);
+      const taken = await within(this.answerWithinMs, takeFromRedis(this.redis, buckets, force));
       this.restUntil = 0;
       return taken;
     } catch (error) {
@@ -58,4 +59,15 @@ export class LimiterService implements OnModuleDestroy {
     limiterFallbacks.inc();
     return this.local.take(buckets, force);
   }
+}
+
+/**
+ * The answer, if it comes in time. One that has come and is not read yet, since this process was busy, is in time: the
+ * event loop reads sockets between a timer and an immediate.
+ */
+function within<T>(ms: number, answer: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => setImmediate(() => reject(new Error(`no answer within ${ms} ms`))), ms);
+    answer.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }

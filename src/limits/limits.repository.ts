@@ -55,9 +55,9 @@ export class LimitsRepository {
     return row ?? { project: null, key: null };
   }
 
-  /** Millionths spent in the month that starts at `month`; likewise. */
-  async spent(projectId: string, keyId: string | null, month: Date): Promise<{ project: number; key: number }> {
-    const [row] = await this.database.platform.query<{ project: number; key: number }[]>(SPENT, [projectId, keyId, month.toISOString().slice(0, 10)]);
+  /** Millionths spent in the month that starts at `month`; without a context likewise. */
+  async spent(projectId: string, keyId: string | null, month: Date, ctx?: RequestContext): Promise<{ project: number; key: number }> {
+    const [row] = await (ctx ? this.database.manager(ctx) : this.database.platform).query<{ project: number; key: number }[]>(SPENT, [projectId, keyId, month.toISOString().slice(0, 10)]);
     return row!;
   }
 

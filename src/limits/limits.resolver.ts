@@ -1,24 +1,28 @@
-import { Args, ID, Mutation, Query, Resolver } from '@nestjs/graphql';
+import { Args, ID, Mutation, Parent, ResolveField, Resolver } from '@nestjs/graphql';
+import { Project } from '../auth/access.types.js';
 import { Ctx } from '../auth/carrier.js';
+import { RequiresRole } from '../auth/requires-role.js';
 import type { RequestContext } from '../common/request-context.js';
 import { LimitsService } from './limits.service.js';
 import { LimitSettings, LimitsInput, LimitsReport } from './limits.types.js';
 
-@Resolver(() => LimitsReport)
+@Resolver(() => Project)
 export class LimitsResolver {
   constructor(private readonly service: LimitsService) {}
 
-  @Query(() => LimitsReport, { description: 'Limits and usage of the caller\'s project and API key.' })
-  limits(@Ctx() ctx: RequestContext) {
-    return this.service.report(ctx);
+  @ResolveField(() => LimitsReport, { nullable: true, description: 'Limits and usage of the project and of the caller\'s API key. Null for another project than the caller\'s.' })
+  limits(@Ctx() ctx: RequestContext, @Parent() project: Project) {
+    return project.id === ctx.projectId ? this.service.report(ctx) : null;
   }
 
-  @Mutation(() => LimitSettings, { description: 'Sets all limits of the caller\'s project, for all processes at once. Errors: bad_input.' })
+  @RequiresRole('admin')
+  @Mutation(() => LimitSettings, { description: 'Sets all limits of the caller\'s project, for all processes at once. Errors: bad_input, forbidden.' })
   setProjectLimits(@Ctx() ctx: RequestContext, @Args('limits') limits: LimitsInput) {
     return this.service.setProjectLimits(ctx, limits);
   }
 
-  @Mutation(() => LimitSettings, { description: 'Sets all limits of an API key of the project. Errors: bad_input, not_found.' })
+  @RequiresRole('admin')
+  @Mutation(() => LimitSettings, { description: 'Sets all limits of an API key of the project. Errors: bad_input, not_found, forbidden.' })
   setApiKeyLimits(@Ctx() ctx: RequestContext, @Args('id', { type: () => ID }) id: string, @Args('limits') limits: LimitsInput) {
     return this.service.setKeyLimits(ctx, id, limits);
   }

@@ -48,7 +48,7 @@ export class LimitsService {
     const taken = buckets.length > 0 ? await this.limiter.take(buckets) : { states: [] };
     const states = taken.states.map((state, index) => ({ ...state, bucket: buckets[index]! }));
     const { promptTokens, completionTokens, costMicros } = await this.repository.monthly(ctx, month.startsAt);
-    const spent = await this.repository.spent(ctx.projectId, keyIdOf(ctx), month.startsAt);
+    const spent = await this.repository.spent(ctx.projectId, keyIdOf(ctx), month.startsAt, ctx);
     const [project, key] = await Promise.all([
       this.usageOf(ctx, policy.project, null, states.filter(({ bucket }) => bucket.of === 'project'), spent.project),
       policy.key ? this.usageOf(ctx, policy.key, ctx.principal, states.filter(({ bucket }) => bucket.of === 'key'), spent.key) : [],

@@ -66,7 +66,7 @@ export class QuotaService {
     const quotas = await this.quotas(ctx, 'budget');
     if (quotas.length === 0) return;
     const { startsAt, endsAt } = monthOf(new Date());
-    const spent = await this.repository.spent(ctx.projectId, keyIdOf(ctx), startsAt);
+    const spent = await this.repository.spent(ctx.projectId, keyIdOf(ctx), startsAt, ctx);
     for (const { whose, raise, limit, principal } of quotas) {
       const used = (principal === null ? spent.project : spent.key) / MICROS;
       if (used >= limit) {

@@ -31,7 +31,7 @@ export const own = (of: (world: World) => unknown): Place => ({ kind: 'free', of
 export const PUBLIC = new Set(['Query.licences', 'Query.webhookEventTypes', 'Query._service']);
 
 /** Root fields that tell numbers only, which say not whose they are. */
-export const NAMELESS = new Set(['Query.limits']);
+export const NAMELESS = new Set<string>();
 /** Root fields that refuse every tenant alike. */
 export const PLATFORM = new Set(['Query.projects', 'Mutation.createProject', 'Mutation.renameProject']);
 const COMMON = /\((?:first|last|after|before|idempotencyKey):\)$|Order\.(?:field|direction)$|Filter\.created(?:After|Before)$/;

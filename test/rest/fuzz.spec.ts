@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Gateway, startGateway } from '../helpers/gateway.js';
 import { type OpenAiFake, startOpenAiFake } from '../helpers/openai-fake.js';
 
 /** The package of trainer/requirements-rest.lock. */
-const PYTHON = process.env['TRIAD_PYTHON'] || 'trainer/.venv/bin/python';
+const PYTHON = resolve(process.env['TRIAD_PYTHON'] || 'trainer/.venv/bin/python');
 /** Seconds; `TRIAD_FUZZ_SECONDS=600` looks longer. */
 const BOUND = Number(process.env['TRIAD_FUZZ_SECONDS'] || 30);
 
@@ -27,10 +27,10 @@ interface Report {
 
 function schemathesis({ url, key }: Gateway, file: string, directory: string): Promise<Report> {
   const child = spawn(PYTHON, [
-    '-m', 'schemathesis.cli', '--config-file', 'test/rest/schemathesis.toml', 'run', 'openapi.json', '--url', url, '--header', `Authorization: Bearer ${key}`, '--checks', CHECKS.join(','),
+    '-m', 'schemathesis.cli', '--config-file', resolve('test/rest/schemathesis.toml'), 'run', resolve('openapi.json'), '--url', url, '--header', `Authorization: Bearer ${key}`, '--checks', CHECKS.join(','),
     '--phases', 'examples,coverage,fuzzing,stateful', '--max-examples', '60', '--max-time', String(BOUND), '--seed', '4', '--request-timeout', '20', '--continue-on-failure',
     '--workers', '1', '--report', 'junit', '--report-junit-path', join(directory, 'junit.xml'), '--generation-database', 'none', '--no-color',
-  ], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, TRIAD_FUZZ_FILE: file } });
+  ], { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, TRIAD_FUZZ_FILE: file } });
   let output = '';
   const keep = (chunk: Buffer) => { output += chunk.toString(); };
   child.stdout.on('data', keep);

@@ -54,7 +54,7 @@ export class ChatController {
 
   /** Ids hold slashes, which some clients escape and some do not. */
   @ApiOperation({ summary: 'One of them' })
-  @ApiParam({ name: 'path', description: 'The id, whose slashes may stay as they are', schema: { type: 'string', minLength: 1, examples: ['house-assistant'] } as object })
+  @ApiParam({ name: 'path', description: 'The id, whose slashes may stay as they are', schema: { type: 'string', minLength: 1, examples: ['house-assistant'] } })
   @ApiOkResponse({ description: 'The model', schema: OPENAI_SCHEMAS.model })
   @Get('models/*')
   retrieve(@Ctx() ctx: RequestContext, @Param() { '*': id }: { '*': string }) {
