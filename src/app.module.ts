@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { AuthModule } from './auth/auth.module.js';
 import { HttpErrorFilter } from './common/http-error.filter.js';
+import { CommandModule } from './commands/command.module.js';
 import { ConfigModule } from './config/config.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import { DeploymentModule } from './deployments/deployment.module.js';
@@ -10,6 +11,7 @@ import { EvaluationModule } from './evaluations/evaluation.module.js';
 import { FineTuneJobModule } from './fine-tune-jobs/fine-tune-job.module.js';
 import { GraphqlModule } from './graphql/graphql.module.js';
 import { HealthController } from './health.controller.js';
+import { LimitsModule } from './limits/limits.module.js';
 import { ModelModule } from './models/model.module.js';
 import { PromptModule } from './prompts/prompt.module.js';
 import { QueueModule } from './queue/queue.module.js';
@@ -23,6 +25,8 @@ import { WebhookModule } from './webhooks/webhook.module.js';
     DatabaseModule,
     QueueModule,
     AuthModule,
+    CommandModule,
+    LimitsModule,
     GraphqlModule,
     PromptModule,
     ModelModule,

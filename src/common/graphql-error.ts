@@ -1,6 +1,6 @@
 import { BadRequestException, Logger } from '@nestjs/common';
 import { GraphQLError, type GraphQLFormattedError, Kind } from 'graphql';
-import { DomainError } from './errors.js';
+import { asDomainError } from './expected-failure.js';
 
 const logger = new Logger('GraphQL');
 
@@ -17,7 +17,8 @@ export function formatGraphqlError(formatted: GraphQLFormattedError, error: unkn
     ...(formatted.path && { path: formatted.path }),
     extensions: { ...extensions, ...(requestId !== undefined && { requestId }) },
   });
-  if (thrown instanceof DomainError) return answer(thrown.message, { code: thrown.code, ...(thrown.param && { param: thrown.param }) });
+  const expected = asDomainError(thrown);
+  if (expected) return answer(expected.message, { code: expected.code, ...(expected.param && { param: expected.param }) });
   if (thrown instanceof BadRequestException) {
     const { message } = thrown.getResponse() as { message: string | string[] };
     return answer([message].flat().join('; '), { code: 'bad_input' });

@@ -6,6 +6,8 @@ const flag = z
   .enum(['0', '1', 'true', 'false'])
   .transform((value) => value === '1' || value === 'true');
 
+const limit = z.coerce.number().int().min(0).default(0);
+
 const url = (protocols: string[]) =>
   z.url().refine((value) => protocols.includes(new URL(value).protocol.slice(0, -1)), {
     message: `must start with ${protocols.map((name) => `${name}://`).join(' or ')}`,
@@ -14,6 +16,7 @@ const url = (protocols: string[]) =>
 /** Every variable the service reads. `.env.example` is checked against these keys. */
 export const environmentSchema = z.object({
   DATABASE_URL: url(['postgres', 'postgresql']).describe('Postgres; empty: the embedded one'),
+  TRIAD_TENANT_DATABASE_URL: url(['postgres', 'postgresql']).optional().describe('The same database as the role that tenants\' work runs as, which row-level security binds; empty: DATABASE_URL\'s user + _tenant, made by the migrations'),
   REDIS_URL: url(['redis', 'rediss']).describe('Redis or Valkey; empty: the embedded one'),
   TRIAD_HOME: z.string().default('.triad').transform((path) => resolve(path)).describe('Directory of artefacts, uploads, runs and embedded data'),
   TRIAD_ENV: z.enum(['development', 'production']).default('development').describe('production: GraphQL answers neither introspection nor suggestions'),
@@ -21,7 +24,13 @@ export const environmentSchema = z.object({
   TRIAD_HOST: z.string().default('127.0.0.1').describe('Address the API listens on'),
   TRIAD_PORT: z.coerce.number().int().min(0).max(65535).default(4000).describe('Port the API listens on'),
   TRIAD_INTERNAL_URL: z.url().default('http://127.0.0.1:4000').describe('Where a trainer reaches the API'),
-  TRIAD_BOOTSTRAP_KEY: z.string().min(32).optional().describe('Admin API key made valid for project "default" at start'),
+  TRIAD_BOOTSTRAP_KEY: z.string().min(32).optional().describe('Platform admin API key made valid for project "default" at start; empty: the first start prints one'),
+  TRIAD_OIDC_ISSUER: z.string().default('').transform((list) => list.split(',').map((each) => each.trim()).filter((each) => each !== ''))
+    .refine((issuers) => issuers.every((issuer) => URL.canParse(issuer)), 'must be URLs, separated by commas')
+    .describe('OIDC issuers whose bearer tokens are accepted, separated by commas; empty: API keys only'),
+  TRIAD_OIDC_AUDIENCE: z.string().optional().describe('Audience that OIDC tokens must be for; needed with TRIAD_OIDC_ISSUER'),
+  TRIAD_OIDC_ROLE_CLAIM: z.string().default('triad_roles').describe('Claim of OIDC tokens that lists roles, each `project:role`, or `role` for TRIAD_OIDC_PROJECT'),
+  TRIAD_OIDC_PROJECT: z.string().default('default').describe('Project of roles that an OIDC token names without one'),
   TRIAD_SECRET_KEY: z.string().regex(/^[A-Za-z0-9+/=_-]{43,44}$/, 'must be 32 random bytes in base64').describe('Key that encrypts stored secrets (32 bytes, base64)'),
   TRIAD_RUNTIME_URL: z.url().describe('Inference runtime speaking vLLM\'s routes, generation'),
   TRIAD_SCORER_URL: z.url().describe('Inference runtime speaking vLLM\'s routes, reward models'),
@@ -32,6 +41,11 @@ export const environmentSchema = z.object({
   TRIAD_COMPUTE_PRICE_PER_HOUR: z.coerce.number().min(0).default(0.1).describe('Price of one hour of this machine, for cost figures of self-hosted models'),
   TRIAD_ALLOW_PRIVATE_URLS: flag.default(false).describe('1: webhooks and providers may be on loopback and private addresses (development)'),
   TRIAD_LOG_LEVEL: z.enum(['error', 'warn', 'log', 'debug']).default('log').describe('Least level that is logged'),
+  TRIAD_LIMIT_REQUESTS_PER_MINUTE: limit.describe('Requests per minute of a project that sets no limit of its own; 0: no limit'),
+  TRIAD_LIMIT_TOKENS_PER_MINUTE: limit.describe('Tokens per minute of chat completions, likewise'),
+  TRIAD_LIMIT_CONCURRENT_JOBS: limit.describe('Fine-tune jobs and evaluation runs that are queued or running, likewise'),
+  TRIAD_LIMIT_STORAGE_BYTES: limit.describe('Bytes of files, data set versions and artefacts, likewise'),
+  TRIAD_LIMIT_BUDGET: z.coerce.number().min(0).default(0).describe('Money per calendar month (UTC), in the currency of the configured prices, likewise'),
   TRIAD_UPLOAD_MAX_BYTES: z.coerce.number().int().positive().default(512 * 1024 * 1024).describe('Largest file that may be uploaded'),
 });
 

@@ -18,7 +18,7 @@ export class DatasetVersionResolver {
   }
 
   @Mutation(() => DatasetVersion, {
-    description: 'Normalises an uploaded file into an immutable version; the same content and settings answer the version there is. Errors: bad_data, bad_input, bad_reference, conflict, licence_refused, not_found.',
+    description: 'Normalises an uploaded file into an immutable version; the same content and settings answer the version there is. Errors: bad_data, bad_input, bad_reference, conflict, licence_refused, not_found, quota_exceeded.',
   })
   createDatasetVersion(@Ctx() ctx: RequestContext, @Args('input') input: CreateDatasetVersionInput) {
     return this.datasets.createFromFile(ctx, input);

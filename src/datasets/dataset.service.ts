@@ -5,6 +5,7 @@ import { decodeCursor, type Page, type PageArgs, toPage } from '../common/pagina
 import { checkName, parseReference } from '../common/references.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
+import { QuotaService } from '../limits/quota.service.js';
 import { licenceOf } from '../models/licences.js';
 import { LineageService, type LineageRef } from '../models/lineage.service.js';
 import { ModelService } from '../models/model.service.js';
@@ -59,12 +60,14 @@ export class DatasetService {
     private readonly files: FileService,
     private readonly models: ModelService,
     private readonly lineage: LineageService,
+    private readonly quotas: QuotaService,
   ) {}
 
   /** A version from an uploaded file. @throws DomainError as createFromRows; bad_reference for a source that is none. */
   async createFromFile(ctx: RequestContext, input: NewDatasetFromFile): Promise<DatasetVersionEntity> {
     const file = await this.files.find(ctx, input.fileId);
-    const derivedFrom = await Promise.all(input.derivedFrom.map((source) => this.sourceOf(ctx, source)));
+    const derivedFrom: LineageRef[] = [];
+    for (const source of input.derivedFrom) derivedFrom.push(await this.sourceOf(ctx, source));
     return this.createFromRows(ctx, { ...input, derivedFrom, rows: this.files.rows(file), origin: file.filename });
   }
 
@@ -82,7 +85,7 @@ export class DatasetService {
    * Normalises rows into an immutable version; the same content with the same settings is the same version. Rows are
    * streamed: memory does not grow with their number.
    * @throws DomainError bad_data naming lines and columns; conflict for a data set of another format or prompts shared
-   *   with sealed data; licence_refused; not_found for an unknown source.
+   *   with sealed data; licence_refused; quota_exceeded; not_found for an unknown source.
    */
   async createFromRows(ctx: RequestContext, input: NewDataset): Promise<DatasetVersionEntity> {
     checkName(input.name);
@@ -107,8 +110,9 @@ export class DatasetService {
     }
     const { licence, holdout, sealed = false, fileId = null } = input;
     const same = await this.datasets.findSame(tx, dataset.id, { sha256: draft.sha256, licence, holdout, sealed });
+    if (!same) await this.quotas.holdStorage(tx, draft.bytes);
     const version = same ?? await this.datasets.addVersion(tx, dataset, {
-      format: input.format, rows: draft.rows, holdoutRows: draft.holdoutRows, sha256: draft.sha256, path: await this.store.keep(tx.projectId, draft),
+      format: input.format, rows: draft.rows, holdoutRows: draft.holdoutRows, sha256: draft.sha256, bytes: draft.bytes, path: await this.store.keep(tx.projectId, draft),
       licence, holdout, sealed, fileId, createdBy: tx.principal,
     });
     if (!same) await this.addPrompts(tx, version);

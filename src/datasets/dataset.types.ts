@@ -1,10 +1,13 @@
 import { ArgsType, Directive, Field, Float, ID, InputType, Int, ObjectType, registerEnumType } from '@nestjs/graphql';
-import { ArrayMaxSize, IsArray, IsBoolean, IsIn, IsInt, IsNumber, IsOptional, IsString, Max, Min } from 'class-validator';
+import { ApiPropertyOptional } from '@nestjs/swagger';
+import { ArrayMaxSize, IsArray, IsBoolean, IsIn, IsInt, IsNumber, IsOptional, IsString, Matches, Max, Min } from 'class-validator';
 import { Type } from 'class-transformer';
 import { GraphQLJSONObject } from 'graphql-scalars';
 import { connectionOf, CreatedFilter, listArgsOf, NamedFilter } from '../common/pagination.js';
 import type { DatasetFormat, FileEntity } from './dataset.entity.js';
 import type { DatasetRow as Row } from './row.js';
+
+const FILE_ID = /^file_[0-9a-z]{26}$/;
 
 export const DatasetFormatEnum = { sft: 'sft', preference: 'preference', prompt: 'prompt' } as const;
 registerEnumType(DatasetFormatEnum, {
@@ -79,12 +82,18 @@ export class CreateDatasetVersionInput {
   @IsArray() @ArrayMaxSize(100) @IsString({ each: true }) derivedFrom: string[];
 }
 
-
 /** Query of GET /v1/files. */
 export class ListFilesQuery {
-  @IsOptional() @IsString() after?: string;
+  @ApiPropertyOptional({ description: '`last_id` of the page before', pattern: FILE_ID.source })
+  @IsOptional() @Matches(FILE_ID, { message: 'after must be the id of a file: the last_id of an earlier page' }) after?: string;
+
+  @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: 10_000, default: 10_000 })
   @IsOptional() @Type(() => Number) @IsInt() @Min(1) @Max(10_000) limit: number = 10_000;
+
+  @ApiPropertyOptional({ enum: ['asc', 'desc'], default: 'desc', description: 'By time of upload' })
   @IsOptional() @IsIn(['asc', 'desc']) order: 'asc' | 'desc' = 'desc';
+
+  @ApiPropertyOptional({ description: 'Only files of this purpose' })
   @IsOptional() @IsString() purpose?: string;
 }
 

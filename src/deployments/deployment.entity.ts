@@ -1,5 +1,13 @@
 import { Column, CreateDateColumn, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
 
+/** Per million tokens, in the currency of all prices here. */
+export interface ModelPrice {
+  /** A model's name, or `*` for those not named. */
+  model: string;
+  input: number;
+  output: number;
+}
+
 /** An OpenAI-compatible endpoint outside. */
 @Entity('providers')
 @Index(['projectId', 'id'])
@@ -12,6 +20,8 @@ export class ProviderEntity {
   @Column('text') baseUrl: string;
   /** AES-256-GCM, see common/secrets. */
   @Column('text', { nullable: true }) encryptedKey: string | null;
+  /** What its models cost; a model without a price costs nothing here. */
+  @Column('jsonb', { default: [] }) prices: ModelPrice[];
   @CreateDateColumn({ type: 'timestamptz' }) createdAt: Date;
 }
 

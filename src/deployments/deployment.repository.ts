@@ -34,7 +34,7 @@ export class DeploymentRepository {
   }
 
   /** Null when the name is taken. */
-  async addProvider(ctx: RequestContext, row: Pick<ProviderEntity, 'id' | 'name' | 'baseUrl' | 'encryptedKey'>): Promise<ProviderEntity | null> {
+  async addProvider(ctx: RequestContext, row: Pick<ProviderEntity, 'id' | 'name' | 'baseUrl' | 'encryptedKey' | 'prices'>): Promise<ProviderEntity | null> {
     await this.database.manager(ctx).createQueryBuilder().insert().into(ProviderEntity)
       .values({ ...row, projectId: ctx.projectId }).orIgnore().execute();
     return this.database.manager(ctx).findOneBy(ProviderEntity, { projectId: ctx.projectId, id: row.id });

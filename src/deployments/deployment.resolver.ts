@@ -1,5 +1,6 @@
 import { Args, Mutation, Parent, Query, ResolveField, ResolveReference, Resolver } from '@nestjs/graphql';
 import { Ctx } from '../auth/carrier.js';
+import { RequiresRole } from '../auth/requires-role.js';
 import type { RequestContext } from '../common/request-context.js';
 import type { ProviderEntity } from './deployment.entity.js';
 import { DeploymentService } from './deployment.service.js';
@@ -14,6 +15,7 @@ export class DeploymentResolver {
     return this.service.list(ctx, args);
   }
 
+  @RequiresRole('deployer')
   @Mutation(() => Deployment, { description: 'Gives apps a name to call. Errors: bad_input, model_not_found, conflict.' })
   createDeployment(@Ctx() ctx: RequestContext, @Args('input') input: CreateDeploymentInput) {
     return this.service.createDeployment(ctx, input);
@@ -34,6 +36,7 @@ export class ProviderResolver {
     return this.service.listProviders(ctx, args);
   }
 
+  @RequiresRole('admin')
   @Mutation(() => Provider, { description: 'Adds an OpenAI-compatible endpoint. Errors: bad_input, conflict.' })
   createProvider(@Ctx() ctx: RequestContext, @Args('input') input: CreateProviderInput) {
     return this.service.createProvider(ctx, input);

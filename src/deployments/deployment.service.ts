@@ -10,7 +10,7 @@ import { encryptSecret } from '../common/secrets.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { Database } from '../database/database.js';
 import { LineageService } from '../models/lineage.service.js';
-import type { DeploymentEntity, ProviderEntity } from './deployment.entity.js';
+import type { DeploymentEntity, ModelPrice, ProviderEntity } from './deployment.entity.js';
 import { type DeploymentListArgs, DeploymentRepository, type ProviderListArgs } from './deployment.repository.js';
 import { TargetService } from './gateway/target.service.js';
 
@@ -33,12 +33,12 @@ export class DeploymentService {
    * @param input.baseUrl the part before `/chat/completions`, such as `https://host/v1`
    * @throws DomainError bad_input for a name with a slash or a URL that may not be called; conflict when the name is taken.
    */
-  async createProvider(ctx: RequestContext, input: { name: string; baseUrl: string; apiKey?: string | null }): Promise<ProviderEntity> {
+  async createProvider(ctx: RequestContext, input: { name: string; baseUrl: string; apiKey?: string | null; prices?: ModelPrice[] }): Promise<ProviderEntity> {
     checkName(input.name);
     if (input.name.includes('/')) throw new DomainError('bad_input', 'A provider\'s name holds no slash: models are called PROVIDER/MODEL.', 'name');
     assertPublicUrl(input.baseUrl, this.config.TRIAD_ALLOW_PRIVATE_URLS);
     const provider = await this.deployments.addProvider(ctx, {
-      id: newId('prov'), name: input.name, baseUrl: input.baseUrl.replace(/\/+$/, ''),
+      id: newId('prov'), name: input.name, baseUrl: input.baseUrl.replace(/\/+$/, ''), prices: input.prices ?? [],
       encryptedKey: input.apiKey ? encryptSecret(this.config.TRIAD_SECRET_KEY, ctx.projectId, input.apiKey) : null,
     });
     return provider ?? nameTaken('provider', input.name);

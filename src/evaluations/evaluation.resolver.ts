@@ -75,7 +75,7 @@ export class EvaluationRunResolver {
     return this.comparisons.compare(ctx, baselineRunId, runIds);
   }
 
-  @Mutation(() => EvaluationRun, { description: 'Measures a candidate on a suite. Errors: not_found, bad_input, undefined_variable.' })
+  @Mutation(() => EvaluationRun, { description: 'Measures a candidate on a suite. Errors: not_found, bad_input, undefined_variable, quota_exceeded, insufficient_quota.' })
   startEvaluation(@Ctx() ctx: RequestContext, @Args('input') input: StartEvaluationInput) {
     return this.starter.start(ctx, input);
   }

@@ -41,7 +41,7 @@ export class FineTuneJobResolver {
     return this.jobs.list(ctx, args);
   }
 
-  @Mutation(() => FineTuneJob, { description: 'Checks and queues a job. Errors: not_found, bad_reference, bad_input, undefined_variable, sealed, licence_refused.' })
+  @Mutation(() => FineTuneJob, { description: 'Checks and queues a job. Errors: not_found, bad_reference, bad_input, undefined_variable, sealed, licence_refused, quota_exceeded, insufficient_quota.' })
   createFineTuneJob(@Ctx() ctx: RequestContext, @Args('input') input: CreateFineTuneJobInput) {
     return this.jobs.create(ctx, input);
   }

@@ -1,5 +1,6 @@
 import { ApolloServerPluginCacheControlDisabled, ApolloServerPluginInlineTraceDisabled } from '@apollo/server/plugin/disabled';
 import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
+import { withIdempotencyArgument } from '../commands/idempotency-argument.js';
 import { formatGraphqlError } from '../common/graphql-error.js';
 import type { Config } from '../config/config.js';
 import type { EntityReferences } from './entity-references.js';
@@ -14,6 +15,7 @@ export function graphqlOptions(config: Config, trusted: TrustedDocuments, refere
     driver: ApolloDriver,
     autoSchemaFile: true,
     sortSchema: true,
+    transformSchema: withIdempotencyArgument,
     path: '/graphql',
     csrfPrevention: true,
     allowBatchedHttpRequests: false,

@@ -95,6 +95,10 @@ export class ModelRepository {
     return manager.findOneByOrFail(ArtefactEntity, { projectId: ctx.projectId, sha256: manifest.sha256 });
   }
 
+  hasArtefact(ctx: RequestContext, sha256: string): Promise<boolean> {
+    return this.database.manager(ctx).existsBy(ArtefactEntity, { projectId: ctx.projectId, sha256 });
+  }
+
   findArtefacts(ctx: RequestContext, ids: readonly string[]): Promise<ArtefactEntity[]> {
     return this.database.manager(ctx).findBy(ArtefactEntity, { projectId: ctx.projectId, id: In(ids) });
   }

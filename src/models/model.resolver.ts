@@ -1,5 +1,6 @@
 import { Args, Int, Mutation, Parent, Query, ResolveField, ResolveReference, Resolver } from '@nestjs/graphql';
 import { Ctx } from '../auth/carrier.js';
+import { RequiresRole } from '../auth/requires-role.js';
 import type { RequestContext } from '../common/request-context.js';
 import type { ModelVersionEntity } from './model.entity.js';
 import { ModelService } from './model.service.js';
@@ -14,19 +15,21 @@ export class ModelVersionResolver {
     return this.models.resolve(ctx, ref);
   }
 
-  @Mutation(() => ModelVersion, { description: 'Registers whole weights; the same files under the same name answer the version there is. Errors: bad_input, bad_data, licence_refused.' })
+  @Mutation(() => ModelVersion, { description: 'Registers whole weights; the same files under the same name answer the version there is. Errors: bad_input, bad_data, licence_refused, quota_exceeded.' })
   registerBaseModel(@Ctx() ctx: RequestContext, @Args('input') input: RegisterBaseModelInput) {
     return this.models.registerBaseModel(ctx, input);
   }
 
-  @Mutation(() => ModelVersion, { description: 'Moves an alias to a version and emits model.alias.moved. Errors: bad_input, not_found.' })
+  @RequiresRole('deployer')
+  @Mutation(() => ModelVersion, { description: 'Moves an alias to a version and emits model.alias.moved. Errors: bad_input, not_found, conflict.' })
   setModelAlias(
     @Ctx() ctx: RequestContext,
     @Args('model') model: string,
     @Args('alias') alias: string,
     @Args('version', { type: () => Int }) version: number,
+    @Args('expectedVersion', { type: () => Int, nullable: true, description: 'The version that it names now, 0 for none: with it the alias moves only if nobody moved it meanwhile.' }) expectedVersion?: number | null,
   ) {
-    return this.models.setAlias(ctx, model, alias, version);
+    return this.models.setAlias(ctx, model, alias, version, expectedVersion);
   }
 
   @ResolveReference()

@@ -9,6 +9,7 @@ import { CONFIG, type Config } from '../config/config.js';
 import type { Manifest } from '../contracts/contracts.generated.js';
 import { Database } from '../database/database.js';
 import { EventService } from '../webhooks/event.service.js';
+import { QuotaService } from '../limits/quota.service.js';
 import { ArtefactStore } from './artefact-store.js';
 import { readBaseModel } from './base-model.js';
 import { licenceOf } from './licences.js';
@@ -61,19 +62,21 @@ export class ModelService {
     private readonly artefacts: ArtefactStore,
     private readonly lineage: LineageService,
     private readonly events: EventService,
+    private readonly quotas: QuotaService,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
   /**
    * Registers a directory of TRIAD_HOME/models as a base model. The same files under the same name and licence are the
    * same version.
-   * @throws DomainError bad_input, bad_data (what is in the directory), licence_refused.
+   * @throws DomainError bad_input, bad_data (what is in the directory), licence_refused, quota_exceeded.
    */
   async registerBaseModel(ctx: RequestContext, input: NewBaseModel): Promise<ModelVersionEntity> {
     checkName(input.name);
     const licence = licenceOf(input.licence).id;
     const { directory, manifest } = await readBaseModel(join(this.config.TRIAD_HOME, 'models'), input.source);
     const version = { name: input.name, kind: 'base', directory, manifest, baseVersionId: null, licence, jobId: null, promptVersionId: null } as const;
+    if (!(await this.models.hasArtefact(ctx, manifest.sha256))) await this.quotas.assertStorage(ctx, manifest.bytes);
     return this.store(ctx, version, input.description ?? null);
   }
 
@@ -100,6 +103,8 @@ export class ModelService {
     return this.database.transaction(ctx, async (tx) => {
       const model = await this.models.lock(tx, { name: input.name, description });
       if (description !== null) await this.models.describeModel(tx, model.id, description);
+      // What a job has trained is kept whatever it weighs; it counts from then on.
+      if (input.kind === 'base' && !(await this.models.hasArtefact(tx, input.manifest.sha256))) await this.quotas.holdStorage(tx, input.manifest.bytes);
       const artefact = await this.models.artefact(tx, input.manifest, path);
       const { kind, baseVersionId, licence, jobId, promptVersionId } = input;
       const same = await this.models.findVersion(tx, jobId === null ? { modelId: model.id, artefactId: artefact.id, licence, kind } : { jobId });
@@ -137,14 +142,21 @@ export class ModelService {
     return version;
   }
 
-  /** Moves an alias and tells of it (`model.alias.moved`), unless it is there already. @throws DomainError bad_input, not_found. */
-  async setAlias(ctx: RequestContext, name: string, alias: string, version: number): Promise<ModelVersionEntity> {
+  /**
+   * Moves an alias and tells of it (`model.alias.moved`), unless it is there already.
+   * @param expectedVersion the version that it names now, as the caller saw it; 0: none
+   * @throws DomainError bad_input, not_found; conflict when another moved it meanwhile.
+   */
+  async setAlias(ctx: RequestContext, name: string, alias: string, version: number, expectedVersion: number | null = null): Promise<ModelVersionEntity> {
     checkLabel(alias, 'alias');
     if (alias === 'latest') throw new DomainError('bad_input', "The alias 'latest' moves by itself and cannot be set.", 'alias');
     return this.database.transaction(ctx, async (tx) => {
       const found = await this.resolve(tx, `models:/${name}/${version}`);
       await this.models.lock(tx, { name, description: null });
       const before = await this.models.findAlias(tx, found.modelId, alias);
+      if (expectedVersion !== null && (before?.version ?? 0) !== expectedVersion) {
+        throw new DomainError('conflict', `The alias ${alias} names version ${before?.version ?? 0} of ${name} now, not ${expectedVersion}: another moved it. Look at it again, then move it.`, 'expectedVersion');
+      }
       if (before?.version === version) return found;
       await this.models.setAlias(tx, { modelId: found.modelId, alias, version, movedBy: ctx.principal });
       await this.events.emit(tx, 'model.alias.moved', { model: name, alias, version, previousVersion: before?.version ?? null, modelVersionId: found.id });
