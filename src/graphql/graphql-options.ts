@@ -1,4 +1,4 @@
-import { ApolloServerPluginInlineTraceDisabled } from '@apollo/server/plugin/disabled';
+import { ApolloServerPluginCacheControlDisabled, ApolloServerPluginInlineTraceDisabled } from '@apollo/server/plugin/disabled';
 import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
 import { withIdempotencyArgument } from '../commands/idempotency-argument.js';
 import { formatGraphqlError } from '../common/graphql-error.js';
@@ -27,7 +27,8 @@ export function graphqlOptions(config: Config, trusted: TrustedDocuments, refere
     ...(trusted.enforced && { persistedQueries: false as const }),
     parseOptions: { maxTokens: LIMITS.tokens },
     validationRules: limitRules(),
-    plugins: [requestPlugin(trusted), ApolloServerPluginInlineTraceDisabled()],
+    // Apollo's own two watch every field that is resolved; request-plugin.ts forbids caches once per answer.
+    plugins: [requestPlugin(trusted), ApolloServerPluginCacheControlDisabled(), ApolloServerPluginInlineTraceDisabled()],
     transformResolvers: (resolvers) => references.take(resolvers),
     formatError: formatGraphqlError,
     context: (request: object, reply: object) => ({ req: request, reply }),

@@ -24,10 +24,11 @@ const refusing: GraphQLRequestListener<Carrier> = {
   },
 };
 
-/** What our edge adds to each operation over HTTP: its id in errors, and trusted documents. */
+/** What our edge adds to each operation over HTTP: its id in errors, trusted documents, and that no cache keeps the answer. */
 export function requestPlugin(trusted: TrustedDocuments): ApolloServerPlugin<Carrier> {
   return {
     requestDidStart(context) {
+      context.response.http.headers.set('cache-control', 'no-store');
       if (!trusted.enforced) return Promise.resolve(naming);
       const { request } = context;
       const found = trusted.find({ query: request.query, extensions: request.extensions, documentId: documentIdOf(request.http) });

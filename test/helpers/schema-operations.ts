@@ -29,6 +29,9 @@ export function coordinatesOf(schema: GraphQLSchema): string[] {
   return [...new Set(all)].sort();
 }
 
+/** Nodes of each connection. */
+const PAGE = 5;
+
 /** Builds operations on fields; the values of all their arguments are variables. */
 export class OperationBuilder {
   private readonly declared: string[] = [];
@@ -39,7 +42,6 @@ export class OperationBuilder {
   /**
    * @param needed coordinates that must be sent: optional input objects are left out unless they hold one of them
    * @param depth levels of objects below a root field, or below `at`
-   * @param at `Type.field` and its selection is all that is wanted, reached by the shortest way from a query
    */
   constructor(
     private readonly schema: GraphQLSchema,
@@ -74,6 +76,9 @@ export class OperationBuilder {
   }
 
   private arg(owner: string, field: GraphQLField<unknown, unknown>, arg: GraphQLArgument): string | undefined {
+    const backward = field.args.some(({ name }) => name === 'before') && this.pick(argument(owner, field.name, 'before')) !== undefined;
+    // A literal, as a server may reckon with the largest page where it is a variable.
+    if (arg.name === (backward ? 'last' : 'first')) return `${arg.name}: ${PAGE}`;
     const value = this.value(argument(owner, field.name, arg.name), arg.type);
     if (value === undefined) return undefined;
     const name = `v${this.declared.length}`;
@@ -95,29 +100,32 @@ export class OperationBuilder {
   }
 
   private selection(type: GraphQLNamedType, depth: number): string {
+    // Fields of several types may share a name and differ in type; whether there is a thing its id tells.
     if (isAbstractType(type)) {
-      // Fields of several types may share a name and differ in type, which aliases keep apart.
-      const parts = this.schema.getPossibleTypes(type).map((each) => `... on ${each.name} ${this.fields(each, depth - 1, `${each.name}_`)}`);
-      return ` { __typename ${parts.join(' ')} }`;
+      const known = this.schema.getPossibleTypes(type).filter((each) => 'id' in each.getFields());
+      return ` { __typename ${known.map((each) => `... on ${each.name} { id }`).join(' ')} }`;
     }
     return isObjectType(type) ? ` ${this.fields(type, depth)}` : '';
   }
 
-  private fields(type: GraphQLObjectType, depth: number, alias = ''): string {
+  private fields(type: GraphQLObjectType, depth: number): string {
     // A connection tells its nodes twice; once with all their fields is enough.
     const below = (name: string) => (type.name.endsWith('Edge') && name === 'node' ? 0 : isPlumbing(type) ? depth : depth - 1);
     const chosen = Object.values(type.getFields()).filter((field) => !composite(field) || below(field.name) >= 0);
-    return `{ __typename ${chosen.map((field) => `${alias && `${alias}${field.name}: `}${this.call(type.name, field, below(field.name))}`).join(' ')} }`;
+    return `{ __typename ${chosen.map((field) => this.call(type.name, field, below(field.name))).join(' ')} }`;
   }
 }
 
 const composite = (field: GraphQLField<unknown, unknown>) => isObjectType(getNamedType(field.type)) || isAbstractType(getNamedType(field.type));
-const isPlumbing = (type: GraphQLObjectType) => /(Connection|Edge)$/.test(type.name);
+/** Of the types that a list is made of, which stand between it and its nodes. */
+export const isPlumbing = (type: GraphQLObjectType) => /(Connection|Edge)$/.test(type.name);
+
+/** Fields one below the other, from a query down. */
+export type Way = { type: GraphQLObjectType; field: GraphQLField<unknown, unknown> }[];
 
 /** The shortest way from a query to a field of an object type; undefined when there is none. */
-export function wayTo(schema: GraphQLSchema, target: GraphQLObjectType, field: GraphQLField<unknown, unknown>): { type: GraphQLObjectType; field: GraphQLField<unknown, unknown> }[] | undefined {
-  const query = schema.getQueryType()!;
-  const queue: { type: GraphQLObjectType; way: { type: GraphQLObjectType; field: GraphQLField<unknown, unknown> }[] }[] = [{ type: query, way: [] }];
+export function wayTo(schema: GraphQLSchema, target: GraphQLObjectType, field: GraphQLField<unknown, unknown>): Way | undefined {
+  const queue: { type: GraphQLObjectType; way: Way }[] = [{ type: schema.getQueryType()!, way: [] }];
   const seen = new Set<string>();
   for (let next = queue.shift(); next; next = queue.shift()) {
     if (next.type === target) return [...next.way, { type: target, field }];
@@ -131,6 +139,8 @@ export function wayTo(schema: GraphQLSchema, target: GraphQLObjectType, field: G
   return undefined;
 }
 
-/** `Type.field` of every field that some query leads to. */
-export const readable = (schema: GraphQLSchema): string[] => (Object.values(schema.getTypeMap()).filter((type) => isObjectType(type)) as GraphQLObjectType[])
-  .flatMap((type) => Object.values(type.getFields()).filter((field) => !type.name.startsWith('__') && wayTo(schema, type, field)).map((field) => `${type.name}.${field.name}`));
+/** The way to each field that some query leads to. */
+export const waysIn = (schema: GraphQLSchema): Way[] => (Object.values(schema.getTypeMap()).filter((type) => isObjectType(type) && !type.name.startsWith('__')) as GraphQLObjectType[])
+  .flatMap((type) => Object.values(type.getFields()).flatMap((field) => { const way = wayTo(schema, type, field); return way ? [way] : []; }));
+export const nameOf = (way: Way): string => `${way.at(-1)!.type.name}.${way.at(-1)!.field.name}`;
+export const isComposite = (way: Way): boolean => composite(way.at(-1)!.field);

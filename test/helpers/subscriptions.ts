@@ -22,7 +22,7 @@ export async function firstAnswer(gateway: Gateway, payload: { query: string; va
 }
 
 /** An open graphql-ws connection in messages as they are, for what no client does. */
-export async function rawConnection(gateway: Gateway, params: object): Promise<{ socket: WebSocket; messages: any[]; closed: Promise<number>; send(message: object): void }> {
+export async function rawConnection(gateway: Gateway, params: object): Promise<{ socket: WebSocket; messages: any[]; closed: Promise<number>; send: (message: object) => void }> {
   const socket = new WebSocket(socketUrl(gateway), 'graphql-transport-ws');
   const messages: any[] = [];
   const closed = new Promise<number>((resolve) => socket.once('close', resolve));

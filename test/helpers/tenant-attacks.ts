@@ -1,9 +1,9 @@
-import { buildSchema, type GraphQLField, type GraphQLObjectType, isObjectType } from 'graphql';
+import { buildSchema, type GraphQLField } from 'graphql';
 import { createClient } from 'graphql-ws';
 import { readFileSync } from 'node:fs';
 import WebSocket from 'ws';
 import type { Gateway } from './gateway.js';
-import { argument, fieldsOf, leavesOf, type Operation, OperationBuilder, type Pick, type RootKind, wayTo } from './schema-operations.js';
+import { argument, fieldsOf, isComposite, isPlumbing, leavesOf, nameOf, type Operation, OperationBuilder, type Pick, type RootKind, waysIn } from './schema-operations.js';
 import { type Place, PLACES } from './tenant-places.js';
 import type { World } from './tenant-world.js';
 
@@ -14,7 +14,8 @@ const placesAt = (coordinate: string): Place[] => [PLACES[coordinate] ?? []].fla
 export interface Attack {
   title: string;
   kind: RootKind;
-  field: GraphQLField<unknown, unknown>;
+  /** `Type.field`. */
+  field: string;
   place: 'reference' | 'fresh';
   /** The operation with `at(world)` at that coordinate, or never-existing things made of it by `change`. */
   operation: (own: World, at: World, change?: <T>(value: T) => T) => Operation;
@@ -23,44 +24,53 @@ export interface Attack {
 /** The value at a coordinate that is not attacked. */
 const ordinary = (own: World, beside: Record<string, Place> = {}): Pick => (coordinate) => (beside[coordinate] ?? placesAt(coordinate)[0])?.of(own);
 
-const operationOn = (kind: RootKind, field: GraphQLField<unknown, unknown>, pick: Pick, needed: string[]): Operation =>
-  new OperationBuilder(SCHEMA, pick, new Set(needed), 1).root(kind, field);
+type Build = (pick: Pick, needed: string[]) => Operation;
 
-function attacksOn(kind: RootKind, field: GraphQLField<unknown, unknown>): Attack[] {
-  const leaves = [...new Set(field.args.flatMap((arg) => leavesOf(argument(kind, field.name, arg.name), arg.type)))];
+function attacksOn(kind: RootKind, owner: string, field: GraphQLField<unknown, unknown>, build: Build): Attack[] {
+  const leaves = [...new Set(field.args.flatMap((arg) => leavesOf(argument(owner, field.name, arg.name), arg.type)))];
+  const name = `${owner}.${field.name}`;
   const single = leaves.flatMap((coordinate) => placesAt(coordinate).flatMap((place, index): Attack[] => (place.kind === 'free' ? [] : [{
-    title: `${kind}.${field.name} with ${coordinate}${index > 0 ? `, ${index + 1}` : ''}`, kind, field, place: place.kind,
-    operation: (own, at, change = (value) => value) => operationOn(kind, field,
-      (each) => (each === coordinate ? change(place.of(at)) : ordinary(own, place.beside)(each)), [coordinate, ...Object.keys(place.beside)]),
+    title: `${name} with ${coordinate}${index > 0 ? `, ${index + 1}` : ''}`, kind, field: name, place: place.kind,
+    operation: (own, at, change = (value) => value) =>
+      build((each) => (each === coordinate ? change(place.of(at)) : ordinary(own, place.beside)(each)), [coordinate, ...Object.keys(place.beside)]),
   }])));
   const references = leaves.filter((coordinate) => placesAt(coordinate)[0]?.kind === 'reference');
   const all: Attack[] = references.length < 2 ? [] : [{
-    title: `${kind}.${field.name} with all of them`, kind, field, place: 'reference',
-    operation: (own, at, change = (value) => value) => operationOn(kind, field,
-      (each) => (references.includes(each) ? change(placesAt(each)[0]!.of(at)) : ordinary(own)(each)), []),
+    title: `${name} with all of them`, kind, field: name, place: 'reference',
+    operation: (own, at, change = (value) => value) => build((each) => (references.includes(each) ? change(placesAt(each)[0]!.of(at)) : ordinary(own)(each)), references),
   }];
   return [...single, ...all];
 }
 
-export const ATTACKS: Attack[] = (['Query', 'Mutation', 'Subscription'] as const).flatMap((kind) => fieldsOf(SCHEMA, kind).flatMap((field) => attacksOn(kind, field)));
+const builder = (pick: Pick, needed: string[] = []) => new OperationBuilder(SCHEMA, pick, new Set(needed), 1);
+const ofRoots = (['Query', 'Mutation', 'Subscription'] as const).flatMap((kind) => fieldsOf(SCHEMA, kind).flatMap((field) =>
+  attacksOn(kind, kind, field, (pick, needed) => builder(pick, needed).root(kind, field))));
+const WAYS = waysIn(SCHEMA);
+const ofOthers = WAYS.filter((way) => way.length > 1).flatMap((way) =>
+  attacksOn('Query', way.at(-1)!.type.name, way.at(-1)!.field, (pick, needed) => builder(pick, needed).along(way)));
 
-/** Reads what a tenant may see: a query field with the tenant's own things, and all that hangs from it. */
-export function reading(field: GraphQLField<unknown, unknown>, own: World): { operation: Operation; reached: Set<string> } {
-  const builder = new OperationBuilder(SCHEMA, ordinary(own), new Set(), 3);
-  return { operation: builder.root('Query', field), reached: builder.reached };
-}
+export const ATTACKS: Attack[] = [...ofRoots, ...ofOthers];
 
-/** Fields that page, `Type.field`, with the operation that reads a page after a cursor; null reads the first. */
-export const PAGED = (Object.values(SCHEMA.getTypeMap()).filter((type) => isObjectType(type)) as GraphQLObjectType[])
-  .flatMap((type) => Object.values(type.getFields()).filter((field) => field.args.some(({ name }) => name === 'after') && type.name !== 'Subscription').map((field) => ({
-    title: `${type.name}.${field.name}`,
-    operation: (own: World, after: string | null): Operation => {
-      const way = wayTo(SCHEMA, type, field);
-      if (!way) throw new Error(`No query leads to ${type.name}.${field.name}`);
-      const coordinate = argument(type.name, field.name, 'after');
-      return new OperationBuilder(SCHEMA, (each) => (each === coordinate ? after ?? undefined : ordinary(own)(each)), new Set(), 1).along(way);
-    },
-  })));
+/** Reads what a tenant may see: each field that holds things, with the tenant's own, and the fields of those. */
+export const READINGS = WAYS.filter((way) => way.length === 1 || (isComposite(way) && !isPlumbing(way.at(-1)!.type))).map((way) => ({
+  field: nameOf(way),
+  of: (own: World): { operation: Operation; reached: Set<string> } => {
+    const operation = builder(ordinary(own));
+    return { operation: operation.along(way), reached: operation.reached };
+  },
+}));
+/** `Type.field` of each field that can be read. */
+export const READABLE = WAYS.map(nameOf);
+
+/** Each cursor that a field takes, with the operation that reads a page after or before one; null reads the first. */
+export const PAGED = WAYS.flatMap((way) => way.at(-1)!.field.args.filter(({ name }) => ['after', 'before'].includes(name)).map(({ name }) => ({
+  title: `${nameOf(way)} ${name} a cursor`,
+  field: nameOf(way),
+  operation: (own: World, cursor: string | null): Operation => {
+    const coordinate = argument(way.at(-1)!.type.name, way.at(-1)!.field.name, name);
+    return builder((each) => (each === coordinate ? cursor ?? undefined : ordinary(own)(each))).along(way);
+  },
+})));
 
 /** What a caller sees of an answer; headers that differ by nature from call to call are left out. */
 export async function answerTo(path: string, init: RequestInit, gateway: Gateway): Promise<{ status: number; headers: string; body: string }> {

@@ -11,7 +11,8 @@ import { GRADER, type World } from './tenant-world.js';
  * - `fresh((w) => …)`: the name or key of something to be made. One that the other tenant has taken is still free.
  * - `free(value)`: it can name nothing; `value` is valid, and `free()` leaves it out. `own((w) => …)`: such as a signature.
  *
- * Paging arguments (first, last, after, before) and idempotencyKey need no line: they have tests of their own. Root fields
+ * Paging arguments (first, last, after, before) and idempotencyKey need no line: they have tests of their own. Nor do orders
+ * and times of lists (…Order.field, …Filter.createdAfter), which are left out. Root fields
  * that answer the same to everyone are in PUBLIC, those that only platform keys may call in PLATFORM.
  */
 export type Place =
@@ -27,13 +28,13 @@ export const fresh = (of: (world: World) => unknown, beside: Values = {}): Place
 export const own = (of: (world: World) => unknown): Place => ({ kind: 'free', of });
 
 /** Root fields that tell every tenant the same. */
-export const PUBLIC = new Set(['Query.licences', 'Query.webhookEventTypes']);
+export const PUBLIC = new Set(['Query.licences', 'Query.webhookEventTypes', 'Query._service']);
 
 /** Root fields that tell numbers only, which say not whose they are. */
 export const NAMELESS = new Set<string>();
 /** Root fields that refuse every tenant alike. */
 export const PLATFORM = new Set(['Query.projects', 'Mutation.createProject', 'Mutation.renameProject']);
-const COMMON = /\((?:first|last|after|before|idempotencyKey):\)$/;
+const COMMON = /\((?:first|last|after|before|idempotencyKey):\)$|Order\.(?:field|direction)$|Filter\.created(?:After|Before)$/;
 /** Whether a coordinate needs no line in PLACES. */
 export const isCommon = (coordinate: string): boolean => COMMON.test(coordinate) && !(coordinate in PLACES);
 
@@ -187,12 +188,30 @@ const EDGES = {
   'Mutation.rotateInboundWebhookSecret(overlapSeconds:)': free(),
 } satisfies Record<string, Place | Place[]>;
 
-/** Of a filter one condition at a time, so that what it names is all that it goes by. */
-const alone = (names: string[]): Values => Object.fromEntries(names.map((name) => [`AuditFilterInput.${name}`, free()]));
+const named = (type: string): Values => ({ [`${type}Filter.nameContains`]: reference((w) => w.marker), [`${type}Filter.namePrefix`]: reference((w) => w.marker) });
+const open = (type: string, ...conditions: string[]): Values => Object.fromEntries(conditions.map((name) => [`${type}Filter.${name}`, free()]));
+/** Of things by their keys, as a federation gateway asks for them. */
+const entity = (type: string, of: (world: World) => unknown): Place => reference((w) => [{ __typename: type, ...(of(w) as object) }]);
+const LISTS = {
+  ...['Dataset', 'Deployment', 'EvaluationSuite', 'Model', 'Prompt', 'Provider'].reduce<Values>((all, type) => ({ ...all, ...named(type) }), {}),
+  ...open('Dataset', 'format'), ...open('DatasetVersion', 'licence', 'sealed'), ...open('EvaluationSuite', 'sealed'), ...open('Prompt', 'type'),
+  ...open('EvaluationRun', 'status'), ...open('EvaluationSample', 'chosen', 'maxGold', 'minGold'), ...open('FineTuneEvent', 'attempt', 'type'),
+  ...open('FineTuneJob', 'method', 'status'), ...open('ModelVersion', 'kind', 'licence'), ...open('PromptVersion', 'tag'),
+  'DeploymentFilter.target': reference((w) => `${w.base}@champion`),
+  'EvaluationRunFilter.modelVersionId': reference((w) => w.baseId),
+  'EvaluationRunFilter.promptVersionId': reference((w) => w.promptVersionId),
+  'FineTuneJobFilter.registerAs': reference((w) => `${w.marker}-tuned`),
+  'PromptVersionFilter.createdBy': reference((w) => `key:${w.keyId}`),
+  'Query._entities(representations:)': [
+    entity('FineTuneJob', (w) => ({ id: w.jobId })), entity('DatasetVersion', (w) => ({ id: w.datasetVersionId })), entity('ModelVersion', (w) => ({ id: w.tunedVersionId })),
+    entity('EvaluationRun', (w) => ({ id: w.runId })), entity('Deployment', (w) => ({ id: w.deploymentId })), entity('PromptVersion', (w) => ({ id: w.promptVersionId })),
+  ],
+} satisfies Record<string, Place | Place[]>;
+
 const ACCESS = {
-  'AuditFilterInput.principal': reference((w) => `key:${w.keyId}`, alone(['requestId', 'rowId'])),
-  'AuditFilterInput.requestId': reference((w) => w.requestId, alone(['principal', 'rowId'])),
-  'AuditFilterInput.rowId': reference((w) => w.deploymentId, alone(['principal', 'requestId'])),
+  'AuditFilterInput.principal': reference((w) => `key:${w.keyId}`),
+  'AuditFilterInput.requestId': reference((w) => w.requestId),
+  'AuditFilterInput.rowId': reference((w) => w.deploymentId),
   'Mutation.createProject(name:)': fresh((w) => w.marker),
   'Mutation.renameProject(id:)': reference((w) => w.ctx.projectId),
   'Mutation.renameProject(name:)': free('renamed'),
@@ -210,4 +229,4 @@ const ACCESS = {
   'AuditFilterInput.until': free(),
 } satisfies Values;
 
-export const PLACES: Record<string, Place | Place[]> = { ...PROMPTS, ...DATA, ...MODELS, ...JOBS, ...EVALUATIONS, ...EDGES, ...ACCESS };
+export const PLACES: Record<string, Place | Place[]> = { ...PROMPTS, ...DATA, ...MODELS, ...JOBS, ...EVALUATIONS, ...EDGES, ...LISTS, ...ACCESS };

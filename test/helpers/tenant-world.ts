@@ -17,6 +17,7 @@ export interface World {
   ctx: RequestContext;
   marker: string;
   prompt: string;
+  promptVersionId: string;
   lamps: string;
   items: string;
   datasetVersionId: string;
@@ -24,6 +25,7 @@ export interface World {
   /** Of no data set. */
   looseFileId: string;
   base: string;
+  baseId: string;
   judge: string;
   judgeId: string;
   tuned: string;
@@ -48,7 +50,7 @@ export interface World {
   replayId: string;
   inboundId: string;
   inboundSecret: string;
-  /** Of one of its mutations. */
+  /** Of the mutation that made the deployment. */
   requestId: string;
 }
 
@@ -80,9 +82,10 @@ export async function makeWorld(as: Gateway, marker: string, url: string): Promi
   const first = async (table: string): Promise<Record<string, string>> =>
     (await as.app.get(Database).platform.query<Record<string, string>[]>(`SELECT * FROM ${table} WHERE project_id = $1 ORDER BY id LIMIT 1`, [ctx.projectId]))[0]!;
   await as.app.get(WebhookDeliveryService).fanOut(ctx, (await first('events'))['id']!);
+  const { auditEntries } = await as.graphql('query ($rowId: String!) { auditEntries(filter: { rowId: $rowId }) { nodes { requestId } } }', { rowId: deployed.deploymentId });
   return {
     as, ctx, marker, ...data, ...models, ...jobs, ...runs, ...deployed, endpointId: createWebhookEndpoint.endpoint.id, deliveryId: (await first('webhook_deliveries'))['id']!,
-    ...await makeSpares(as, createWebhookEndpoint.endpoint.id, marker, url), keyId: ctx.principal.replace('key:', ''), requestId: (await first('audit_entries'))['request_id']!,
+    ...await makeSpares(as, createWebhookEndpoint.endpoint.id, marker, url), keyId: ctx.principal.replace('key:', ''), requestId: auditEntries.nodes[0].requestId,
   };
 }
 
@@ -112,8 +115,8 @@ async function signInbound(as: Gateway, id: string, secret: string): Promise<voi
   if (answer.status !== 200) throw new Error(`The webhook was refused: ${await answer.text()}`);
 }
 
-async function makeData(as: Gateway, marker: string): Promise<Pick<World, 'prompt' | 'lamps' | 'items' | 'datasetVersionId' | 'fileId' | 'looseFileId'>> {
-  await as.graphql('mutation ($input: CreatePromptVersionInput!) { createPromptVersion(input: $input) { id } }', {
+async function makeData(as: Gateway, marker: string): Promise<Pick<World, 'prompt' | 'promptVersionId' | 'lamps' | 'items' | 'datasetVersionId' | 'fileId' | 'looseFileId'>> {
+  const { createPromptVersion } = await as.graphql('mutation ($input: CreatePromptVersionInput!) { createPromptVersion(input: $input) { id } }', {
     input: { name: `${marker}-prompt`, messages: [{ role: 'user', content: `Of ${marker}: {{sentence}}` }], labels: ['production'] },
   });
   const lamps = await uploadDataset(as, `${marker}-lamps`, sentences(0, 40).map((row) => ({ ...row, completion: `on ${marker}` })), { holdout: 0.2 });
@@ -123,14 +126,14 @@ async function makeData(as: Gateway, marker: string): Promise<Pick<World, 'promp
   form.append('purpose', 'user_data');
   form.append('file', new Blob([jsonl([{ secret: marker }])]), `${marker}.jsonl`);
   const loose = await (await as.fetch('/v1/files', { method: 'POST', body: form })).json() as { id: string };
-  return { prompt: `prompts:/${marker}-prompt`, lamps, items, datasetVersionId: dataset.id, fileId: dataset.fileId, looseFileId: loose.id };
+  return { prompt: `prompts:/${marker}-prompt`, promptVersionId: createPromptVersion.id, lamps, items, datasetVersionId: dataset.id, fileId: dataset.fileId, looseFileId: loose.id };
 }
 
-async function makeModels(as: Gateway, marker: string): Promise<Pick<World, 'base' | 'judge' | 'judgeId'>> {
-  await registerStubModel(as, `${marker}-base`);
+async function makeModels(as: Gateway, marker: string): Promise<Pick<World, 'base' | 'baseId' | 'judge' | 'judgeId'>> {
+  const base = await registerStubModel(as, `${marker}-base`);
   const judge = await registerStubReward(as, `${marker}-judge`);
   await as.graphql('mutation ($model: String!, $key: String!) { setModelAlias(model: $model, alias: "champion", version: 1, idempotencyKey: $key) { id } }', { model: `${marker}-base`, key: idempotencyKey(marker) });
-  return { base: `models:/${marker}-base`, judge: `models:/${marker}-judge`, judgeId: judge.id };
+  return { base: `models:/${marker}-base`, baseId: base.id, judge: `models:/${marker}-judge`, judgeId: judge.id };
 }
 
 /** A job that has succeeded, one that runs, and one that waits. */

@@ -37,6 +37,11 @@ describe('the GraphQL edge', () => {
     expect(await ask(gateway, body)).toMatchObject({ status, error: { extensions: { code } } });
   });
 
+  it('lets no cache keep an answer', async () => {
+    const response = await gateway.fetch('/graphql?query={__typename}', { headers: { 'apollo-require-preflight': '1' } });
+    expect([response.status, response.headers.get('cache-control')]).toEqual([200, 'no-store']);
+  });
+
   it('refuses what a page on another site could send', async () => {
     const simple = await fetch(`${gateway.url}/graphql?query={__typename}`, { headers: { authorization: `Bearer ${gateway.key}` } });
     expect([simple.status, JSON.stringify(await simple.json())]).toEqual([400, expect.stringContaining('CSRF')]);
