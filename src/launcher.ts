@@ -2,6 +2,7 @@
  * `npm start`: embedded Postgres and Redis (unless DATABASE_URL / REDIS_URL are set), migrations, the two inference
  * runtimes, API and worker, each in a process of its own and started again when it ends. Data stays in TRIAD_HOME.
  */
+import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -119,6 +120,8 @@ async function start(): Promise<void> {
     TRIAD_ALLOW_PRIVATE_URLS: process.env['TRIAD_ALLOW_PRIVATE_URLS'] || '1',
   };
   const entry = (file: string) => ['--enable-source-maps', fileURLToPath(new URL(file, import.meta.url))];
+  // Where Postgres is embedded nobody else reaches it. What does not open is printed, and no reason not to start.
+  if (process.env['TRIAD_SECRET_KEYS_OLD']) spawnSync(process.execPath, entry('rotate-secrets.js'), { env, stdio: 'inherit' });
   const api = new Supervised('api', process.execPath, entry('main.js'), { env, home });
   processes.push(api);
   await api.ready;

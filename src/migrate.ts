@@ -1,6 +1,6 @@
 /** Brings the database of DATABASE_URL to the newest schema; may run again, and in several places at once. */
-import { environmentSchema } from './config/config.js';
+import { environmentSchema, readVariables } from './config/config.js';
 import { migrate } from './database/data-source.js';
 
-await migrate(environmentSchema.pick({ DATABASE_URL: true }).parse(process.env).DATABASE_URL);
+await migrate(readVariables(environmentSchema.pick({ DATABASE_URL: true })).DATABASE_URL);
 console.log('The database has the newest schema.');

@@ -13,6 +13,15 @@ describe('loadConfig', () => {
     expect(config).toMatchObject({ TRIAD_PORT: 8080, TRIAD_WARM_TRAINER: true, TRIAD_ALLOW_PRIVATE_URLS: false, TRIAD_HOST: '127.0.0.1' });
   });
 
+  it('reads the old keys as a list, and takes none that is no key', () => {
+    const [one, two] = [Buffer.alloc(32, 1).toString('base64'), Buffer.alloc(32, 2).toString('base64url')];
+    expect(loadConfig(COMPLETE).TRIAD_SECRET_KEYS_OLD).toEqual([]);
+    expect(loadConfig({ ...COMPLETE, TRIAD_SECRET_KEYS_OLD: `${one}, ${two},` }).TRIAD_SECRET_KEYS_OLD).toEqual([one, two]);
+    const load = () => loadConfig({ ...COMPLETE, TRIAD_SECRET_KEYS_OLD: `${one},short-and-secret` });
+    expect(load).toThrow('TRIAD_SECRET_KEYS_OLD.1: must be 32 random bytes');
+    expect(load).not.toThrow('short-and-secret');
+  });
+
   it('names every variable that is missing or wrong, and does not show what it holds', () => {
     const wrong = { ...COMPLETE, DATABASE_URL: 'mysql://secret@host/db', REDIS_URL: '', TRIAD_PORT: 'x', TRIAD_WARM_TRAINER: 'yes' };
     const load = () => loadConfig(wrong);

@@ -1,4 +1,5 @@
 import { Column, CreateDateColumn, Entity, PrimaryColumn, Unique } from 'typeorm';
+import type { SecretPlace } from '../common/secrets.js';
 
 /** An OpenAI-compatible endpoint outside. */
 @Entity('providers')
@@ -9,10 +10,12 @@ export class ProviderEntity {
   @Column('text') name: string;
   /** Such as `https://host/v1`. */
   @Column('text') baseUrl: string;
-  /** AES-256-GCM, see common/secrets. */
+  /** See common/secrets. */
   @Column('text', { nullable: true }) encryptedKey: string | null;
   @CreateDateColumn({ type: 'timestamptz' }) createdAt: Date;
 }
+
+export const placeOfKey = ({ projectId, id }: Pick<ProviderEntity, 'projectId' | 'id'>): SecretPlace => ({ column: 'providers.encrypted_key', projectId, id });
 
 /** A name that apps call, and what answers: a registry reference, or a provider's model. */
 @Entity('deployments')

@@ -9,7 +9,7 @@ import { encryptSecret } from '../common/secrets.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { Database } from '../database/database.js';
 import { LineageService } from '../models/lineage.service.js';
-import type { DeploymentEntity, ProviderEntity } from './deployment.entity.js';
+import { type DeploymentEntity, placeOfKey, type ProviderEntity } from './deployment.entity.js';
 import { DeploymentRepository } from './deployment.repository.js';
 import { TargetService } from './gateway/target.service.js';
 
@@ -32,9 +32,10 @@ export class DeploymentService {
     checkName(input.name);
     if (input.name.includes('/')) throw new DomainError('bad_input', 'A provider\'s name holds no slash: models are called PROVIDER/MODEL.', 'name');
     assertPublicUrl(input.baseUrl, this.config.TRIAD_ALLOW_PRIVATE_URLS);
+    const id = newId('prov');
     const provider = await this.deployments.addProvider(ctx, {
-      id: newId('prov'), name: input.name, baseUrl: input.baseUrl.replace(/\/+$/, ''),
-      encryptedKey: input.apiKey ? encryptSecret(this.config.TRIAD_SECRET_KEY, ctx.projectId, input.apiKey) : null,
+      id, name: input.name, baseUrl: input.baseUrl.replace(/\/+$/, ''),
+      encryptedKey: input.apiKey ? encryptSecret(this.config, placeOfKey({ projectId: ctx.projectId, id }), input.apiKey) : null,
     });
     return provider ?? nameTaken('provider', input.name);
   }

@@ -9,7 +9,7 @@ import { Outbox } from '../queue/outbox.js';
 import { EndpointSlots } from './endpoint-slots.js';
 import { sendWebhook } from './send-webhook.js';
 import { WebhookDeliveryLifecycle } from './webhook-delivery.lifecycle.js';
-import type { EventEntity, WebhookDeliveryEntity, WebhookEndpointEntity } from './webhook.entity.js';
+import { type EventEntity, placeOfSecret, type WebhookDeliveryEntity, type WebhookEndpointEntity } from './webhook.entity.js';
 import { WebhookRepository } from './webhook.repository.js';
 
 const ATTEMPT_TIMEOUT_MS = 20_000;
@@ -80,7 +80,7 @@ export class WebhookDeliveryService implements OnApplicationShutdown {
 
   private async attempt(ctx: RequestContext, delivery: WebhookDeliveryEntity, endpoint: WebhookEndpointEntity, stop: AbortSignal): Promise<void> {
     const [event] = await this.webhooks.findEvents(ctx, [delivery.eventId]);
-    const secret = decryptSecret(this.config.TRIAD_SECRET_KEY, ctx.projectId, endpoint.encryptedSecret);
+    const secret = decryptSecret(this.config, placeOfSecret(endpoint), endpoint.encryptedSecret);
     const signal = AbortSignal.any([stop, AbortSignal.timeout(ATTEMPT_TIMEOUT_MS)]);
     const outcome = await sendWebhook(endpoint.url, secret, { id: delivery.eventId, body: payloadOf(event!) }, { dispatcher: this.dispatcher, signal });
     if (stop.aborted && outcome.attempt.status === null) await this.lifecycle.release(ctx, delivery);

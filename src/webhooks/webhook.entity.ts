@@ -1,4 +1,5 @@
 import { Column, CreateDateColumn, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
+import type { SecretPlace } from '../common/secrets.js';
 
 @Entity('webhook_endpoints')
 export class WebhookEndpointEntity {
@@ -7,6 +8,7 @@ export class WebhookEndpointEntity {
   @Column('text') url: string;
   /** Event types wanted; empty: all. */
   @Column('text', { array: true }) eventTypes: string[];
+  /** See common/secrets. */
   @Column('text') encryptedSecret: string;
   @Column('timestamptz', { nullable: true }) disabledAt: Date | null;
   @Column('text', { nullable: true }) disabledReason: string | null;
@@ -14,6 +16,8 @@ export class WebhookEndpointEntity {
   @Column('timestamptz', { nullable: true }) failingSince: Date | null;
   @CreateDateColumn({ type: 'timestamptz' }) createdAt: Date;
 }
+
+export const placeOfSecret = ({ projectId, id }: Pick<WebhookEndpointEntity, 'projectId' | 'id'>): SecretPlace => ({ column: 'webhook_endpoints.encrypted_secret', projectId, id });
 
 /** Something that happened, as it is told to others. Its id is the `webhook-id` header on every attempt. */
 @Entity('events')

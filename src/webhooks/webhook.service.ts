@@ -9,7 +9,7 @@ import { encryptSecret } from '../common/secrets.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { EVENT_TYPES } from './event-types.js';
 import { WebhookDeliveryLifecycle } from './webhook-delivery.lifecycle.js';
-import type { EventEntity, WebhookDeliveryEntity, WebhookEndpointEntity } from './webhook.entity.js';
+import { type EventEntity, placeOfSecret, type WebhookDeliveryEntity, type WebhookEndpointEntity } from './webhook.entity.js';
 import { WebhookRepository } from './webhook.repository.js';
 
 export type DeliveryWithEvent = WebhookDeliveryEntity & { event: EventEntity };
@@ -36,9 +36,10 @@ export class WebhookService {
       }
     }
     const secret = `whsec_${randomBytes(32).toString('base64')}`;
+    const id = newId('whk');
     const endpoint = await this.webhooks.addEndpoint(ctx, {
-      id: newId('whk'), url: href, eventTypes: [...new Set(eventTypes)],
-      encryptedSecret: encryptSecret(this.config.TRIAD_SECRET_KEY, ctx.projectId, secret),
+      id, url: href, eventTypes: [...new Set(eventTypes)],
+      encryptedSecret: encryptSecret(this.config, placeOfSecret({ projectId: ctx.projectId, id }), secret),
     });
     return { endpoint, secret };
   }

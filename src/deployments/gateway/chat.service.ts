@@ -6,7 +6,7 @@ import type { RequestContext } from '../../common/request-context.js';
 import { decryptSecret } from '../../common/secrets.js';
 import { CONFIG, type Config } from '../../config/config.js';
 import { PromptService } from '../../prompts/prompt.service.js';
-import type { ProviderEntity } from '../deployment.entity.js';
+import { placeOfKey, type ProviderEntity } from '../deployment.entity.js';
 import type { ChatMessage, ChatRequest } from '../runtime/chat.types.js';
 import { RuntimeService } from '../runtime/runtime.service.js';
 import { call, type UpstreamAnswer, wholeText } from '../runtime/upstream.js';
@@ -43,7 +43,7 @@ export class ChatService implements OnModuleDestroy {
     const upstreamRequest: ChatRequest = { ...rest, messages: [...rendered, ...(messages ?? [])] as ChatMessage[] } as ChatRequest;
     const answer = target.kind === 'registry'
       ? await this.runtime.stream(ctx, target.version, upstreamRequest, signal)
-      : await this.callProvider(ctx, target.provider, { ...upstreamRequest, model: target.model }, signal);
+      : await this.callProvider(target.provider, { ...upstreamRequest, model: target.model }, signal);
     return toChatAnswer(answer, target.kind === 'provider' ? target.provider.name : null);
   }
 
@@ -53,8 +53,8 @@ export class ChatService implements OnModuleDestroy {
     return this.prompts.render(version, prompt.variables);
   }
 
-  private callProvider(ctx: RequestContext, provider: ProviderEntity, request: object, signal: AbortSignal): Promise<UpstreamAnswer> {
-    const key = provider.encryptedKey && decryptSecret(this.config.TRIAD_SECRET_KEY, ctx.projectId, provider.encryptedKey);
+  private callProvider(provider: ProviderEntity, request: object, signal: AbortSignal): Promise<UpstreamAnswer> {
+    const key = provider.encryptedKey && decryptSecret(this.config, placeOfKey(provider), provider.encryptedKey);
     return call({
       dispatcher: this.dispatcher,
       url: provider.baseUrl,
