@@ -90,6 +90,13 @@ async function embedded(name: string, start: Promise<EmbeddedService>): Promise<
   return service.url;
 }
 
+const entry = (file: string): string[] => ['--enable-source-maps', fileURLToPath(new URL(file, import.meta.url))];
+
+/** Here, because nobody else reaches an embedded Postgres. A secret that does not open is printed, and no reason not to start. */
+function rotateSecrets(env: NodeJS.ProcessEnv): void {
+  spawnSync(process.execPath, entry('rotate-secrets.js'), { env, stdio: 'inherit' });
+}
+
 async function start(): Promise<void> {
   const { TRIAD_HOST: host, TRIAD_PORT: port, TRIAD_PYTHON: python, TRIAD_TRAINER_DIR: trainer } = environment;
   if (port !== 0 && !(await portIsFree(port, host))) {
@@ -119,9 +126,7 @@ async function start(): Promise<void> {
     TRIAD_WARM_TRAINER: process.env['TRIAD_WARM_TRAINER'] || '1',
     TRIAD_ALLOW_PRIVATE_URLS: process.env['TRIAD_ALLOW_PRIVATE_URLS'] || '1',
   };
-  const entry = (file: string) => ['--enable-source-maps', fileURLToPath(new URL(file, import.meta.url))];
-  // Where Postgres is embedded nobody else reaches it. What does not open is printed, and no reason not to start.
-  if (process.env['TRIAD_SECRET_KEYS_OLD']) spawnSync(process.execPath, entry('rotate-secrets.js'), { env, stdio: 'inherit' });
+  if (process.env['TRIAD_SECRET_KEYS_OLD']) rotateSecrets(env);
   const api = new Supervised('api', process.execPath, entry('main.js'), { env, home });
   processes.push(api);
   await api.ready;

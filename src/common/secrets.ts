@@ -13,8 +13,8 @@ export interface SecretKeys {
   TRIAD_SECRET_KEYS_OLD: string[];
 }
 
-/** A column that holds secrets, `<table>.encrypted_<what>`: rotation finds them by that name. */
-export type SecretColumn = `${string}.encrypted_${string}`;
+/** A column that holds secrets, `<table>.encrypted_<what>` or `<table>.<which>_encrypted_<what>`: rotation finds them by that name. */
+export type SecretColumn = `${string}.encrypted_${string}` | `${string}.${string}_encrypted_${string}`;
 
 /** Where a secret is kept. What was encrypted for one place opens at no other: no other column, row or project. */
 export interface SecretPlace {

@@ -17,12 +17,12 @@ export interface RotationReport {
 }
 
 /**
- * Every column that holds secrets: those whose name begins with `encrypted_`, in the table of any entity.
+ * Every column that holds secrets: those with `encrypted` among the words of their name, in the table of any entity.
  * @throws Error for a table whose rows do not say their `id` and `project_id`, by which their secrets are bound.
  */
 export function secretColumns(source: DataSource): SecretColumn[] {
   const named = (entity: EntityMetadata) => entity.columns.map((column) => column.databaseName);
-  return source.entityMetadatas.flatMap((entity) => named(entity).filter((name) => name.startsWith('encrypted_')).map((name) => {
+  return source.entityMetadatas.flatMap((entity) => named(entity).filter((name) => name.split('_').includes('encrypted')).map((name) => {
     if (!named(entity).includes('id') || !named(entity).includes('project_id')) throw new Error(`${entity.tableName}.${name} cannot hold secrets: the table lacks id or project_id`);
     return `${entity.tableName}.${name}` as SecretColumn;
   }));

@@ -39,7 +39,7 @@ export class Queues implements OnModuleDestroy {
   async add(row: OutboxEntity): Promise<void> {
     await this.queues.get(JOBS[row.job].queue)!.add(row.job, row.payload, {
       jobId: `outbox-${row.id}`,
-      delay: Math.max(0, row.dueAt.getTime() - Date.now()),
+      delay: Math.ceil(row.delayMs),
       removeOnComplete: { age: 3600, count: 1000 },
       removeOnFail: { age: 86_400, count: 1000 },
     });
