@@ -124,7 +124,7 @@ async function start(): Promise<void> {
     TRIAD_RUNTIME_URL: await runtime('runtime', process.env['TRIAD_RUNTIME_URL']),
     TRIAD_SCORER_URL: await runtime('scorer', process.env['TRIAD_SCORER_URL']),
     TRIAD_WARM_TRAINER: process.env['TRIAD_WARM_TRAINER'] || '1',
-    TRIAD_ALLOW_PRIVATE_URLS: process.env['TRIAD_ALLOW_PRIVATE_URLS'] || '1',
+    TRIAD_ALLOW_PRIVATE_URLS: process.env['TRIAD_ALLOW_PRIVATE_URLS'] || (process.env['TRIAD_ENV'] === 'production' ? '0' : '1'),
   };
   if (process.env['TRIAD_SECRET_KEYS_OLD']) rotateSecrets(env);
   const api = new Supervised('api', process.execPath, entry('main.js'), { env, home });

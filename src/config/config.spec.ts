@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { ConfigError, environmentSchema, loadConfig } from './config.js';
+import { ConfigError, environmentSchema, loadConfig, warningsOf } from './config.js';
 
 const COMPLETE = {
   DATABASE_URL: 'postgres://localhost/triad', REDIS_URL: 'redis://localhost', TRIAD_SECRET_KEY: Buffer.alloc(32).toString('base64'),
@@ -28,6 +28,14 @@ describe('loadConfig', () => {
     expect(load).toThrow(ConfigError);
     for (const name of ['DATABASE_URL: must start with postgres://', 'REDIS_URL', 'TRIAD_PORT', 'TRIAD_WARM_TRAINER']) expect(load).toThrow(name);
     expect(load).not.toThrow('secret');
+  });
+});
+
+describe('warningsOf', () => {
+  it('names private URLs in production, and nothing else', () => {
+    const warnings = (TRIAD_ENV: string, TRIAD_ALLOW_PRIVATE_URLS: string) => warningsOf({ ...loadConfig({ ...COMPLETE, TRIAD_ALLOW_PRIVATE_URLS }), TRIAD_ENV } as never);
+    expect(warnings('production', '1')).toEqual([expect.stringContaining('TRIAD_ALLOW_PRIVATE_URLS is 1 in production')]);
+    expect([warnings('production', '0'), warnings('development', '1')]).toEqual([[], []]);
   });
 });
 

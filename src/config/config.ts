@@ -58,5 +58,12 @@ export function readVariables<T>(schema: z.ZodType<T>, environment: NodeJS.Proce
   throw new ConfigError(`The environment is not complete:\n${lines.join('\n')}${hint}`);
 }
 
+/** What is allowed and yet most likely a mistake, to be said loudly at start-up. */
+export function warningsOf(config: Config): string[] {
+  const { TRIAD_ENV } = config as { TRIAD_ENV?: string };
+  if (TRIAD_ENV !== 'production' || !config.TRIAD_ALLOW_PRIVATE_URLS) return [];
+  return ['TRIAD_ALLOW_PRIVATE_URLS is 1 in production: whoever may add a provider or a webhook can reach this machine, its networks and its cloud\'s metadata. Set it to 0 unless every key is held by an operator.'];
+}
+
 /** Injection token of the checked configuration. */
 export const CONFIG = Symbol('CONFIG');

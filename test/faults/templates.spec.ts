@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { columnsOf, grade, parseGrader, type ProgramGrader } from '../../src/common/graders.js';
 import { DomainError } from '../../src/common/errors.js';
 import { renderMessages, variablesOf } from '../../src/prompts/rendering.js';
-import { type Gateway, GraphqlFailure, startGateway } from '../helpers/gateway.js';
+import { type Gateway, type GraphqlFailure, startGateway } from '../helpers/gateway.js';
 
 /** Names that an object has without being given them, and some that Mustache or JavaScript would treat as special. */
 const PROTOTYPE_NAMES = [...Object.getOwnPropertyNames(Object.prototype), 'prototype', 'length', 'then', 'toJSON', 'name'];
