@@ -2,5 +2,6 @@
 import { environmentSchema, readVariables } from './config/config.js';
 import { migrate } from './database/data-source.js';
 
-await migrate(readVariables(environmentSchema.pick({ DATABASE_URL: true })).DATABASE_URL);
+const { DATABASE_URL, TRIAD_TENANT_DATABASE_URL } = readVariables(environmentSchema.pick({ DATABASE_URL: true, TRIAD_TENANT_DATABASE_URL: true }));
+await migrate(DATABASE_URL, TRIAD_TENANT_DATABASE_URL);
 console.log('The database has the newest schema.');

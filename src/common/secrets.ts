@@ -20,7 +20,7 @@ export type SecretColumn = `${string}.encrypted_${string}` | `${string}.${string
 export interface SecretPlace {
   column: SecretColumn;
   projectId: string;
-  /** The row's. */
+  /** What names the row within the project. */
   id: string;
 }
 

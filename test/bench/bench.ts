@@ -1,15 +1,17 @@
 /**
- * `npm run bench [sft] [graphql] [chat]`: compares Triad with the bare thing in one run, pair by pair, and keeps the table
+ * `npm run bench [sft] [graphql] [chat] [webhooks]`: compares Triad with the bare thing in one run, pair by pair, and keeps the table
  * in docs/benchmarks.md. Numbers hold for the machine and the minute; the ratios are what to look at.
  */
 import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { startEmbeddedPostgres } from '../../src/database/embedded-postgres.js';
+import { startEmbeddedRedis } from '../../src/queue/embedded-redis.js';
 import { benchChatEdge } from './chat-edge.js';
 import { benchGraphqlRead } from './graphql-read.js';
 import type { PairedResult } from './pairs.js';
 import { benchSft } from './sft.js';
+import { benchWebhooks } from './webhooks.js';
 
 const wanted = process.argv.slice(2);
 const models = resolve(process.env['TRIAD_HOME'] || '.triad', 'models');
@@ -17,24 +19,27 @@ const home = mkdtempSync(join(tmpdir(), 'triad-bench-'));
 chmodSync(home, 0o755); // an embedded Postgres of root's runs as another user, who must get in
 symlinkSync(models, join(home, 'models'));
 const postgres = await startEmbeddedPostgres(home);
-Object.assign(process.env, { TRIAD_HOME: home, TRIAD_PORT: '0', DATABASE_URL: postgres.url });
+const redis = await startEmbeddedRedis(home, process.env['TRIAD_PYTHON'] || 'trainer/.venv/bin/python');
+Object.assign(process.env, { TRIAD_HOME: home, TRIAD_PORT: '0', DATABASE_URL: postgres.url, REDIS_URL: redis.url });
 const { findOrStartService } = await import('../../demo/service.js');
 const service = await findOrStartService();
 try {
-  const benches: Record<string, () => Promise<PairedResult>> = {
-    graphql: () => benchGraphqlRead(service, postgres.url),
-    chat: () => benchChatEdge(service),
-    sft: () => benchSft(service, join(models, 'smollm2-135m-instruct')),
+  const benches: Record<string, () => Promise<PairedResult[]>> = {
+    graphql: () => benchGraphqlRead(service, { postgres: postgres.url, redis: redis.url }),
+    chat: async () => [await benchChatEdge(service)],
+    webhooks: () => benchWebhooks(service),
+    sft: async () => [await benchSft(service, join(models, 'smollm2-135m-instruct'))],
   };
   const results: PairedResult[] = [];
   for (const [name, bench] of Object.entries(benches)) {
-    if (wanted.length === 0 || wanted.includes(name)) results.push(await bench());
+    if (wanted.length === 0 || wanted.includes(name)) results.push(...await bench());
   }
   const page = report(results);
   console.log(`\n${page}`);
   if (wanted.length === 0) writeFileSync('docs/benchmarks.md', page);
 } finally {
   await service.stopped();
+  await redis.stop();
   await postgres.stop();
   rmSync(home, { recursive: true, force: true });
 }
