@@ -5,6 +5,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { randomUUID } from 'node:crypto';
 import { AppModule } from './app.module.js';
+import { assertShallow } from './common/json-depth.js';
 import { ServiceLogger } from './common/service-logger.js';
 import { loadConfig } from './config/config.js';
 
@@ -16,6 +17,7 @@ export async function createApplication(): Promise<NestFastifyApplication> {
   await app.register(helmet);
   await app.register(multipart, { limits: { fileSize: config.TRIAD_UPLOAD_MAX_BYTES, files: 1 } });
   app.useGlobalPipes(new ValidationPipe({ transform: true, whitelist: true, forbidNonWhitelisted: true }));
+  adapter.getInstance().addHook('preValidation', async (request) => assertShallow(request.body));
   adapter.getInstance().addHook('onSend', async (request, reply) => {
     reply.header('x-request-id', request.id);
   });
