@@ -17,7 +17,10 @@ export async function createApplication(): Promise<NestFastifyApplication> {
   await app.register(helmet);
   await app.register(multipart, { limits: { fileSize: config.TRIAD_UPLOAD_MAX_BYTES, files: 1 } });
   app.useGlobalPipes(new ValidationPipe({ transform: true, whitelist: true, forbidNonWhitelisted: true }));
-  adapter.getInstance().addHook('preValidation', async (request) => assertShallow(request.body));
+  adapter.getInstance().addHook('preValidation', (request, _reply, done) => {
+    assertShallow(request.body);
+    done();
+  });
   adapter.getInstance().addHook('onSend', async (request, reply) => {
     reply.header('x-request-id', request.id);
   });
