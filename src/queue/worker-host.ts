@@ -65,7 +65,8 @@ export class WorkerHost implements OnModuleDestroy {
       for (const reconciler of reconcilers) {
         await reconciler().catch((error: unknown) => this.logger.error(`A reconciler failed and will be tried again: ${String(error)}`));
       }
-      await this.relay.relayBatch().catch(() => undefined); // logged by the relay's own loop
+      await this.relay.drain(signal); // what could not be moved when it was due, or whose wake-up was lost
+      await this.relay.trim().catch((error: unknown) => this.logger.warn(`Old outbox rows could not be deleted: ${String(error)}`));
       await wait(RECONCILE_EVERY_MS, undefined, { signal }).catch(() => undefined);
     }
   }
