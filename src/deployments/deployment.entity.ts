@@ -1,8 +1,17 @@
-import { Column, CreateDateColumn, Entity, PrimaryColumn, Unique } from 'typeorm';
+import { Column, CreateDateColumn, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
 import type { SecretPlace } from '../common/secrets.js';
+
+/** Per million tokens, in the currency of all prices here. */
+export interface ModelPrice {
+  /** A model's name, or `*` for those not named. */
+  model: string;
+  input: number;
+  output: number;
+}
 
 /** An OpenAI-compatible endpoint outside. */
 @Entity('providers')
+@Index(['projectId', 'id'])
 @Unique(['projectId', 'name'])
 export class ProviderEntity {
   @PrimaryColumn('text') id: string;
@@ -12,6 +21,8 @@ export class ProviderEntity {
   @Column('text') baseUrl: string;
   /** See common/secrets. */
   @Column('text', { nullable: true }) encryptedKey: string | null;
+  /** What its models cost; a model without a price costs nothing here. */
+  @Column('jsonb', { default: [] }) prices: ModelPrice[];
   @CreateDateColumn({ type: 'timestamptz' }) createdAt: Date;
 }
 
@@ -19,6 +30,7 @@ export const placeOfKey = ({ projectId, id }: Pick<ProviderEntity, 'projectId' |
 
 /** A name that apps call, and what answers: a registry reference, or a provider's model. */
 @Entity('deployments')
+@Index(['projectId', 'id'])
 @Unique(['projectId', 'name'])
 export class DeploymentEntity {
   @PrimaryColumn('text') id: string;

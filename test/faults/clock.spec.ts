@@ -122,9 +122,9 @@ describe('faults of clocks', () => {
     it.each([[[HOUR]], [[-HOUR]], [[HOUR, 0, -HOUR]]])('are tried again after five seconds, not before and not never, by workers of clocks %j', async (shifts) => {
       arrivals = [];
       const ctx = await contextOf(gateway);
-      const { createWebhookEndpoint: { endpoint } } = await gateway.graphql('mutation ($url: String!) { createWebhookEndpoint(url: $url, eventTypes: ["model.alias.moved"]) { endpoint { id } } }', { url });
+      const { createWebhookEndpoint: { endpoint } } = await gateway.graphql('mutation ($url: String!) { createWebhookEndpoint(url: $url, eventTypes: ["fine_tuning.job.cancelled"]) { endpoint { id } } }', { url });
       for (const shift of shifts) await worker(shift);
-      await gateway.app.get(Database).transaction(ctx, (tx) => gateway.app.get(EventService).emit(tx, 'model.alias.moved', { id: '1' }));
+      await gateway.app.get(Database).transaction(ctx, (tx) => gateway.app.get(EventService).emit(tx, 'fine_tuning.job.cancelled', { id: 'ftjob_1' }));
       const delivery = async () => (await sql('SELECT status, attempts FROM webhook_deliveries WHERE endpoint_id = $1', [endpoint.id]))[0];
       await expect.poll(delivery, PATIENTLY).toMatchObject({ status: 'delivered', attempts: [{ status: 500 }, { status: 200 }] });
       expect(arrivals).toHaveLength(2);
@@ -139,7 +139,7 @@ describe('faults of clocks', () => {
       await queue.obliterate({ force: true });
       const { createWebhookEndpoint: { endpoint } } = await gateway.graphql('mutation ($url: String!) { createWebhookEndpoint(url: $url, eventTypes: []) { endpoint { id } } }', { url });
       await worker(-HOUR);
-      await gateway.app.get(Database).transaction(ctx, (tx) => gateway.app.get(EventService).emit(tx, 'model.alias.moved', { id: '2' }));
+      await gateway.app.get(Database).transaction(ctx, (tx) => gateway.app.get(EventService).emit(tx, 'fine_tuning.job.cancelled', { id: 'ftjob_1' }));
       await vi.waitUntil(() => arrivals.length === 2, PATIENTLY);
       const delays = (await queue.getJobs()).map((job) => job.opts.delay ?? 0).filter((delay) => delay > 0);
       expect(delays).toEqual([expect.any(Number)]);

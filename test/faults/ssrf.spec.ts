@@ -56,7 +56,7 @@ const HIDDEN_NAMES: Record<string, string[][]> = {
 };
 
 const PROVIDER = 'mutation ($input: CreateProviderInput!) { createProvider(input: $input) { id } }';
-const ENDPOINT = 'mutation ($url: String!) { createWebhookEndpoint(url: $url, eventTypes: ["model.alias.moved"]) { endpoint { id } } }';
+const ENDPOINT = 'mutation ($url: String!) { createWebhookEndpoint(url: $url, eventTypes: ["fine_tuning.job.cancelled"]) { endpoint { id } } }';
 const refused = { code: 'bad_input' };
 
 /** Numbers 18 and 19, through what a tenant can reach: what they may not call is refused, and not one connection is made. */
@@ -102,7 +102,7 @@ describe('outbound calls where private addresses are not allowed', () => {
   const addEndpoint = async (url: string): Promise<string> => (await gateway.graphql(ENDPOINT, { url }))['createWebhookEndpoint'].endpoint.id;
   /** Sends an event to one endpoint and answers what its first attempt became. */
   const deliver = async (endpointId: string): Promise<{ status: number | null; response: string }> => {
-    await gateway.app.get(Database).transaction(await contextOf(gateway), (tx) => gateway.app.get(EventService).emit(tx, 'model.alias.moved', { id: '1' }));
+    await gateway.app.get(Database).transaction(await contextOf(gateway), (tx) => gateway.app.get(EventService).emit(tx, 'fine_tuning.job.cancelled', { id: 'ftjob_1' }));
     const attempt = await vi.waitFor(async () => {
       const [row] = await sql('SELECT attempts FROM webhook_deliveries WHERE endpoint_id = $1', [endpointId]);
       expect(row?.attempts).not.toHaveLength(0);
@@ -198,7 +198,7 @@ describe('redirects, where private addresses are allowed', () => {
     asked = [];
     const url = `http://127.0.0.1:${portOf(redirecting)}/${status}`;
     const { createWebhookEndpoint: { endpoint } } = await gateway.graphql(ENDPOINT, { url });
-    await gateway.app.get(Database).transaction(await contextOf(gateway), (tx) => gateway.app.get(EventService).emit(tx, 'model.alias.moved', { id: '1' }));
+    await gateway.app.get(Database).transaction(await contextOf(gateway), (tx) => gateway.app.get(EventService).emit(tx, 'fine_tuning.job.cancelled', { id: 'ftjob_1' }));
     await vi.waitFor(async () => {
       const [row] = await gateway.app.get(Database).platform.query<{ attempts: object[] }[]>('SELECT attempts FROM webhook_deliveries WHERE endpoint_id = $1', [endpoint.id]);
       expect(row?.attempts).toMatchObject([{ status }]);
