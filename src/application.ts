@@ -6,6 +6,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { randomUUID } from 'node:crypto';
 import { AppModule } from './app.module.js';
 import { answerWrongMethods, EDGE_OPTIONS } from './common/edge-errors.js';
+import { assertShallow } from './common/json-depth.js';
 import { ServiceLogger } from './common/service-logger.js';
 import { loadConfig } from './config/config.js';
 
@@ -19,6 +20,10 @@ export async function createApplication(): Promise<NestFastifyApplication> {
   await app.register(helmet);
   await app.register(multipart, { limits: { fileSize: config.TRIAD_UPLOAD_MAX_BYTES, files: 1 } });
   app.useGlobalPipes(new ValidationPipe({ transform: true, whitelist: true, forbidNonWhitelisted: true }));
+  adapter.getInstance().addHook('preValidation', (request, _reply, done) => {
+    assertShallow(request.body);
+    done();
+  });
   adapter.getInstance().addHook('onSend', async (request, reply) => {
     reply.header('x-request-id', request.id);
   });

@@ -101,8 +101,8 @@ export class WebhookDeliveryService implements OnApplicationShutdown {
 
   private async attempt(ctx: RequestContext, delivery: DeliveryToAttempt, stop: AbortSignal): Promise<void> {
     const { event, endpoint } = delivery;
-    const secrets = signingSecretsAt(this.config.TRIAD_SECRET_KEY, endpoint!, new Date());
-    const message = { id: event.id, body: payloadOf(event) };
+    const secrets = signingSecretsAt(this.config, 'webhook_endpoints', endpoint!, delivery.readAt);
+    const message = { id: event.id, body: payloadOf(event), at: delivery.readAt };
     const outcome = await within(ATTEMPT_TIMEOUT_MS, stop, (signal) => sendWebhook(endpoint!.url, secrets, message, { dispatcher: this.dispatcher, signal }));
     if (stop.aborted && outcome.attempt.status === null) await this.lifecycle.release(ctx, delivery);
     else await this.lifecycle.record(ctx, delivery, outcome);

@@ -49,7 +49,7 @@ describe('webhooks', () => {
     expect(secret).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/);
     const [row] = await sql('SELECT * FROM webhook_endpoints WHERE id = $1', [id]);
     expect(JSON.stringify(row)).not.toContain(secret.slice('whsec_'.length));
-    expect(row.encrypted_secret).toMatch(/^v1:/);
+    expect(row.encrypted_secret).toMatch(/^v2:/);
   });
 
   it('sends an endpoint only the types it wants, and refuses a type that there is not', async () => {
