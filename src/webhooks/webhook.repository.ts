@@ -12,6 +12,8 @@ export type DeliveryWithEvent = WebhookDeliveryEntity & { event: EventEntity };
 /** All that an attempt needs; an endpoint may have been deleted. */
 export type DeliveryToAttempt = Pick<WebhookDeliveryEntity, 'id' | 'endpointId' | 'status' | 'attempts'> & {
   event: Pick<EventEntity, 'id' | 'type' | 'version' | 'data' | 'createdAt'>;
+  /** When this was read, by the database's clock. */
+  readAt: Date;
   endpoint: SecretColumns & Pick<WebhookEndpointEntity, 'url' | 'disabledAt' | 'failingSince'> | null;
 };
 
@@ -19,7 +21,7 @@ interface AttemptRow {
   endpoint_id: string; status: DeliveryStatus; attempts: DeliveryAttempt[];
   event_id: string; type: string; version: number; data: object; created_at: Date;
   encrypted_secret: string; previous_encrypted_secret: string | null; previous_secret_until: Date | null;
-  disabled_at: Date | null; failing_since: Date | null;
+  disabled_at: Date | null; failing_since: Date | null; read_at: Date;
 }
 
 /** What to list of an endpoint's deliveries; null: all. The range is of the deliveries' creation, without its end. */
@@ -131,15 +133,15 @@ export class WebhookRepository {
   async findToAttempt(ctx: RequestContext, id: string): Promise<DeliveryToAttempt | null> {
     const [row] = await this.database.manager(ctx).query<(AttemptRow & { url: string | null })[]>(
       `SELECT d.endpoint_id, d.status, d.attempts, e.id AS event_id, e.type, e.version, e.data, e.created_at,
-         w.url, w.encrypted_secret, w.previous_encrypted_secret, w.previous_secret_until, w.disabled_at, w.failing_since
+         w.url, w.encrypted_secret, w.previous_encrypted_secret, w.previous_secret_until, w.disabled_at, w.failing_since, clock_timestamp() AS read_at
        FROM webhook_deliveries d JOIN events e ON e.id = d.event_id LEFT JOIN webhook_endpoints w ON w.id = d.endpoint_id
        WHERE d.id = $1 AND d.project_id = $2`, [id, ctx.projectId]);
     if (!row) return null;
     return {
-      id, endpointId: row.endpoint_id, status: row.status, attempts: row.attempts,
+      id, readAt: row.read_at, endpointId: row.endpoint_id, status: row.status, attempts: row.attempts,
       event: { id: row.event_id, type: row.type, version: row.version, data: row.data, createdAt: row.created_at },
       endpoint: row.url === null ? null : {
-        projectId: ctx.projectId, url: row.url, disabledAt: row.disabled_at, failingSince: row.failing_since,
+        id: row.endpoint_id, projectId: ctx.projectId, url: row.url, disabledAt: row.disabled_at, failingSince: row.failing_since,
         encryptedSecret: row.encrypted_secret, previousEncryptedSecret: row.previous_encrypted_secret, previousSecretUntil: row.previous_secret_until,
       },
     };
