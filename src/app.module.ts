@@ -13,6 +13,7 @@ import { EvaluationModule } from './evaluations/evaluation.module.js';
 import { FineTuneJobModule } from './fine-tune-jobs/fine-tune-job.module.js';
 import { HealthController } from './health.controller.js';
 import { ModelModule } from './models/model.module.js';
+import { ObservabilityModule } from './observability/observability.module.js';
 import { PromptModule } from './prompts/prompt.module.js';
 import { QueueModule } from './queue/queue.module.js';
 import { RewardModelModule } from './reward-models/reward-model.module.js';
@@ -25,6 +26,7 @@ import { WebhookModule } from './webhooks/webhook.module.js';
     DatabaseModule,
     QueueModule,
     AuthModule,
+    ObservabilityModule,
     GraphQLModule.forRoot<ApolloDriverConfig>({
       driver: ApolloDriver,
       autoSchemaFile: true,

@@ -1,6 +1,7 @@
 import { type CanActivate, type ExecutionContext, Injectable, SetMetadata } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { randomUUID } from 'node:crypto';
+import { addLogFields } from '../observability/log-context.js';
 import { AuthService } from './auth.service.js';
 import { carrierOf } from './carrier.js';
 
@@ -24,7 +25,8 @@ export class RequestContextGuard implements CanActivate {
     const params = carrier.connectionParams;
     const authorization = params?.['Authorization'] ?? params?.['authorization'] ?? request.headers?.['authorization'];
     carrier.triad ??= this.auth.authenticate(authorization, request.id ?? randomUUID());
-    await carrier.triad;
+    const { projectId, principal } = await carrier.triad;
+    addLogFields({ projectId, principal });
     return true;
   }
 }

@@ -29,6 +29,11 @@ export const environmentSchema = z.object({
   TRIAD_WARM_TRAINER: flag.default(false).describe('1: a worker keeps one trainer process imported and waiting (about 0.6 GB)'),
   TRIAD_COMPUTE_PRICE_PER_HOUR: z.coerce.number().min(0).default(0.1).describe('Price of one hour of this machine, for cost figures of self-hosted models'),
   TRIAD_ALLOW_PRIVATE_URLS: flag.default(false).describe('1: webhooks and providers may be on loopback and private addresses (development)'),
+  TRIAD_METRICS_TOKEN: z.string().min(16).optional().describe('Bearer token for /metrics; empty: open to this machine only, and not through a proxy'),
+  TRIAD_WORKER_PORT: z.coerce.number().int().min(1).max(65535).optional().describe('Port of a worker\'s health and metrics; empty: none'),
+  TRIAD_MIN_FREE_BYTES: z.coerce.number().int().min(0).default(256 * 1024 * 1024).describe('Free bytes of TRIAD_HOME below which a process is not ready'),
+  TRIAD_SHUTDOWN_GRACE_MS: z.coerce.number().int().min(0).default(20_000).describe('How long the API waits at its end for requests under way, milliseconds'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe('OpenTelemetry collector (OTLP over HTTP) that traces go to; empty: none'),
   TRIAD_LOG_LEVEL: z.enum(['error', 'warn', 'log', 'debug']).default('log').describe('Least level that is logged'),
   TRIAD_UPLOAD_MAX_BYTES: z.coerce.number().int().positive().default(512 * 1024 * 1024).describe('Largest file that may be uploaded'),
 });

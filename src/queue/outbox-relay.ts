@@ -2,6 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { Database } from '../database/database.js';
 import { Notifications } from '../database/notifications.js';
+import { outboxRelayed } from '../observability/metrics.js';
 import { OUTBOX_TOPIC } from './outbox.js';
 import { OutboxEntity } from './outbox.entity.js';
 import { Queues } from './queues.js';
@@ -36,6 +37,7 @@ export class OutboxRelay {
       const rows = await this.claim(tx);
       for (const row of rows) await this.queues.add(row);
       if (rows.length > 0) await tx.update(OutboxEntity, rows.map((row) => row.id), { dispatchedAt: () => 'now()' });
+      outboxRelayed.inc(rows.length);
       return rows.length;
     });
   }

@@ -9,6 +9,8 @@ export class OutboxEntity {
   @Column('text') projectId: string;
   @Column('text') job: JobName;
   @Column('jsonb') payload: JobPayload;
+  /** W3C `traceparent` of what enqueued it; null when that was not traced. */
+  @Column('text', { nullable: true }) traceContext: string | null;
   /** Not to be started before this time. */
   @Column('timestamptz', { default: () => 'now()' }) dueAt: Date;
   @CreateDateColumn({ type: 'timestamptz' }) createdAt: Date;

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '../common/request-context.js';
 import { Notifications } from '../database/notifications.js';
+import { currentTraceparent } from '../observability/trace-context.js';
 import { type JobName, JOBS } from './jobs.js';
 import { OutboxEntity } from './outbox.entity.js';
 
@@ -20,7 +21,7 @@ export class Outbox {
     if (!ctx.tx) throw new Error(`Outbox.enqueue(${job}) needs a transaction`);
     const payload = JOBS[job].payload.parse({ projectId: ctx.projectId, ...ids }) as OutboxEntity['payload'];
     await ctx.tx.createQueryBuilder().insert().into(OutboxEntity)
-      .values({ projectId: ctx.projectId, job, payload, dueAt: () => `now() + interval '${Math.round(delayMs)} milliseconds'` })
+      .values({ projectId: ctx.projectId, job, payload, traceContext: currentTraceparent(), dueAt: () => `now() + interval '${Math.round(delayMs)} milliseconds'` })
       .updateEntity(false).execute();
     await this.notifications.notify(ctx.tx, OUTBOX_TOPIC);
   }

@@ -2,6 +2,7 @@ import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { CONFIG, type Config } from '../config/config.js';
+import { traceRelay } from '../observability/trace-context.js';
 import { JOBS, QUEUE_CONCURRENCY, type QueueName } from './jobs.js';
 import type { OutboxEntity } from './outbox.entity.js';
 
@@ -16,6 +17,8 @@ export class Queues implements OnModuleDestroy {
     const connection = this.producer = this.connect({ maxRetriesPerRequest: 1 });
     const names = Object.keys(QUEUE_CONCURRENCY) as QueueName[];
     this.queues = new Map(names.map((name) => [name, new Queue(name, { connection, prefix: 'triad' })]));
+    // Without a listener BullMQ prints each try to connect; who uses the queue hears of it by the command that fails.
+    for (const queue of this.all()) queue.on('error', () => undefined);
   }
 
   /** A connection that ends with the module. Workers need `maxRetriesPerRequest: null`. */
@@ -37,12 +40,27 @@ export class Queues implements OnModuleDestroy {
 
   /** Puts one outbox row on its queue. The row's id is the message's, so that a second relay of it is one message. */
   async add(row: OutboxEntity): Promise<void> {
+    const metadata = traceRelay(row.job, row.traceContext, row.createdAt);
     await this.queues.get(JOBS[row.job].queue)!.add(row.job, row.payload, {
+      ...(metadata && { telemetry: { metadata } }),
       jobId: `outbox-${row.id}`,
       delay: Math.max(0, row.dueAt.getTime() - Date.now()),
       removeOnComplete: { age: 3600, count: 1000 },
       removeOnFail: { age: 86_400, count: 1000 },
     });
+  }
+
+  /** The queues themselves, to be looked at. */
+  all(): Queue[] {
+    return [...this.queues.values()];
+  }
+
+  /** How many messages each queue holds by state, and how long the one at its front has waited. */
+  measure(): Promise<{ queue: string; counts: Record<string, number>; oldestWaitingMs: number }[]> {
+    return Promise.all(this.all().map(async (queue) => {
+      const [counts, [oldest]] = await Promise.all([queue.getJobCounts('waiting', 'active', 'delayed', 'failed'), queue.getJobs(['waiting'], 0, 0, true)]);
+      return { queue: queue.name, counts, oldestWaitingMs: oldest ? Math.max(0, Date.now() - oldest.timestamp - oldest.delay) : 0 };
+    }));
   }
 
   async onModuleDestroy(): Promise<void> {
