@@ -12,6 +12,11 @@ export function contextOf(traceparent: string | null | undefined): Context {
   return traceparent ? propagation.extract(ROOT_CONTEXT, { traceparent }) : ROOT_CONTEXT;
 }
 
+/** Runs `work` as a span of the trace at hand; it ends when the work does. */
+export function inSpan<T>(name: string, work: () => Promise<T>): Promise<T> {
+  return tracer.startActiveSpan(name, (span) => work().finally(() => span.end()));
+}
+
 /**
  * Notes on its trace that a job was put on its queue.
  * @param since when it was enqueued: the span lasts from then to now
