@@ -79,7 +79,8 @@ def _run(argument: str, *, stop_on_eof: bool) -> int:
 
 
 def _handover_of_environment(spec: str) -> dict[str, str]:
-    return {"spec": spec, "token": os.environ.get(TOKEN_VARIABLE, ""), "traceparent": os.environ.get(TRACE_VARIABLE, "")}
+    token, traceparent = (os.environ.get(name, "") for name in (TOKEN_VARIABLE, TRACE_VARIABLE))
+    return {"spec": spec, "token": token, "traceparent": traceparent}
 
 
 def _wait_warm() -> dict[str, str] | None:
@@ -92,8 +93,8 @@ def _wait_warm() -> dict[str, str] | None:
         return None
     try:
         handover = json.loads(line)
-        fields = {"spec": handover["spec"], "token": handover["token"], "traceparent": handover.get("traceparent") or ""}
-        return {name: str(value) for name, value in fields.items()}
+        traceparent = str(handover.get("traceparent") or "")
+        return {"spec": str(handover["spec"]), "token": str(handover["token"]), "traceparent": traceparent}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunFailure("bad_spec", 'Standard input: expected one line {"spec": path, "token": token}.') from error
 
