@@ -23,7 +23,7 @@ export async function createApplication(): Promise<NestFastifyApplication> {
     logController: new LogController({ disableRequestLogging: true }), // observeRequests has a line of its own
     childLoggerFactory: (parent: FastifyBaseLogger) => parent, // each line finds its request by itself
   });
-  observeRequests(adapter.getInstance(), logger);
+  observeRequests(adapter.getInstance(), logger, config.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined);
   const app = await NestFactory.create<NestFastifyApplication>(AppModule, adapter, { logger: new ServiceLogger(logger) });
   await app.register(helmet);
   await app.register(multipart, { limits: { fileSize: config.TRIAD_UPLOAD_MAX_BYTES, files: 1 } });
