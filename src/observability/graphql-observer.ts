@@ -1,6 +1,6 @@
 import type { ApolloServerPlugin, GraphQLRequestListener } from '@apollo/server';
 import { Plugin } from '@nestjs/apollo';
-import type { OperationDefinitionNode } from 'graphql';
+import { Kind, type OperationDefinitionNode } from 'graphql';
 import { addLogFields } from './log-context.js';
 import { graphqlDuration } from './metrics.js';
 
@@ -32,7 +32,7 @@ export class GraphqlObserver implements ApolloServerPlugin {
     let name = this.names.get(operation);
     if (name === undefined) {
       const [first, ...more] = operation.selectionSet.selections;
-      name = first?.kind === 'Field' && more.length === 0 ? first.name.value : 'several';
+      name = first?.kind === Kind.FIELD && more.length === 0 ? first.name.value : 'several';
       this.names.set(operation, name);
     }
     return name;

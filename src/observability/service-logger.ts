@@ -50,14 +50,14 @@ export class ServiceLogger implements LoggerService {
     const context = typeof rest.at(-1) === 'string' ? { context: rest.at(-1) } : {};
     const stack = rest.length > 1 && typeof rest[0] === 'string' ? { stack: rest[0] } : {};
     if (message instanceof Error) this.logger[level]({ ...context, err: message }, message.message);
-    else if (typeof message === 'object') this.logger[level]({ ...context, ...stack, details: message });
-    else this.logger[level]({ ...context, ...stack }, String(message));
+    else if (typeof message === 'string') this.logger[level]({ ...context, ...stack }, message);
+    else this.logger[level]({ ...context, ...stack, details: message });
   }
 }
 
 function readableLine(line: string): string {
-  const { time, level, pid: _pid, context, msg, stack, err, ...fields } = JSON.parse(line) as Record<string, unknown> & { time: string; level: string; err?: { stack?: string } };
+  const { time, level, pid: _pid, context, msg, stack, err, ...fields } = JSON.parse(line) as Record<string, unknown> & { time: string; level: string; msg?: string; err?: { stack?: string } };
   const more = Object.keys(fields).length > 0 ? ` ${JSON.stringify(fields)}` : '';
   const trail = err?.stack ?? stack;
-  return `${time.slice(11, 19)} ${level.toUpperCase().padEnd(5)} ${typeof context === 'string' ? `[${context}] ` : ''}${String(msg ?? '')}${more}${typeof trail === 'string' ? `\n${trail}` : ''}\n`;
+  return `${time.slice(11, 19)} ${level.toUpperCase().padEnd(5)} ${typeof context === 'string' ? `[${context}] ` : ''}${msg ?? ''}${more}${typeof trail === 'string' ? `\n${trail}` : ''}\n`;
 }

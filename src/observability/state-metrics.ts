@@ -68,7 +68,7 @@ export class StateMetrics implements OnModuleInit {
   private async readPostgres(): Promise<() => void> {
     const [runs, outbox, deliveries] = await Promise.all([this.state.runs(), this.state.outbox(), this.state.deliveries()]);
     return () => {
-      for (const { kind, status, count } of runs) this.runs.set({ kind, status }, count);
+      for (const { kind, status, count } of runs) this.runs.labels(kind, status).set(count);
       this.outboxPending.set(outbox.pending);
       this.outboxOldest.set(outbox.oldestSeconds);
       this.deliveriesPending.set(deliveries.pending);
