@@ -7,7 +7,8 @@ export default defineConfig({
     projects: [
       { test: { name: 'unit', include: ['src/**/*.spec.ts', 'test/unit/**/*.spec.ts'], setupFiles: ['reflect-metadata'], sequence: { groupOrder: 0 } } },
       { test: { name: 'integration', include: ['test/integration/**/*.spec.ts'], setupFiles: ['reflect-metadata'], ...services, sequence: { groupOrder: 1 } } },
-      { test: { name: 'e2e', include: ['test/e2e/**/*.spec.ts', 'test/faults/**/*.spec.ts'], setupFiles: ['reflect-metadata'], ...services, testTimeout: 600_000, hookTimeout: 300_000, fileParallelism: false, sequence: { groupOrder: 2 } } },
+      { test: { name: 'e2e', include: ['test/e2e/**/*.spec.ts'], setupFiles: ['reflect-metadata'], ...services, testTimeout: 600_000, hookTimeout: 300_000, fileParallelism: false, sequence: { groupOrder: 2 } } },
+      { test: { name: 'faults', include: ['test/faults/**/*.spec.ts'], setupFiles: ['reflect-metadata'], ...services, testTimeout: 600_000, hookTimeout: 300_000, fileParallelism: false, sequence: { groupOrder: 3 } } },
     ],
   },
 });

@@ -32,6 +32,9 @@ const commands = {
   demo: () => setup().then(() => node('dist/demo/demo.js', ...args)),
   doctor: () => import('./doctor.mjs').then(({ doctor }) => doctor()),
   bench: () => setup().then(() => node('dist/test/bench/bench.js', ...args)),
+  // The faults at full length; --random [--minutes N] [--seed N]: a random run of them.
+  'test:faults': () => setup({ forTests: true }).then(() => (args[0] === '--random' ? node('dist/test/faults/random.js', ...args.slice(1))
+    : hand(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--project', 'faults', ...args], { TRIAD_FAULTS: 'full' }))),
   stop: async () => {
     const state = join(home, 'running.json');
     if (!existsSync(state)) return console.log('Triad is not running from here.'), 0;

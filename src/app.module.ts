@@ -5,6 +5,8 @@ import { GraphQLModule } from '@nestjs/graphql';
 import { AuthModule } from './auth/auth.module.js';
 import { formatGraphqlError, subscriptionErrors } from './common/graphql-error.js';
 import { HttpErrorFilter } from './common/http-error.filter.js';
+import { CommandModule } from './commands/command.module.js';
+import { withIdempotencyArgument } from './commands/idempotency-argument.js';
 import { ConfigModule } from './config/config.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import { DeploymentModule } from './deployments/deployment.module.js';
@@ -26,11 +28,13 @@ import { WebhookModule } from './webhooks/webhook.module.js';
     DatabaseModule,
     QueueModule,
     AuthModule,
+    CommandModule,
     ObservabilityModule,
     GraphQLModule.forRoot<ApolloDriverConfig>({
       driver: ApolloDriver,
       autoSchemaFile: true,
       sortSchema: true,
+      transformSchema: withIdempotencyArgument,
       path: '/graphql',
       csrfPrevention: true,
       allowBatchedHttpRequests: false,

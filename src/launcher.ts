@@ -57,7 +57,7 @@ function credentials(): Credentials {
   if (!existsSync(file)) {
     const made: Credentials = { apiKey: process.env['TRIAD_BOOTSTRAP_KEY'] || generateApiKey(), secretKey: process.env['TRIAD_SECRET_KEY'] || randomBytes(32).toString('base64') };
     writeFileSync(file, JSON.stringify(made), { mode: 0o600 });
-    log(`A first API key was made; it is kept in ${file}`);
+    log(`The first API key, an admin's of project "default", shown this once and kept in ${file}: ${made.apiKey}`);
   }
   return JSON.parse(readFileSync(file, 'utf8')) as Credentials;
 }
@@ -98,7 +98,7 @@ async function start(): Promise<void> {
   const keys = credentials();
   const databaseUrl = process.env['DATABASE_URL'] || await embedded('Postgres', startEmbeddedPostgres(home));
   const redisUrl = process.env['REDIS_URL'] || await embedded('Redis', startEmbeddedRedis(home, python));
-  await migrate(databaseUrl);
+  await migrate(databaseUrl, process.env['TRIAD_TENANT_DATABASE_URL'] || undefined);
 
   const runtime = async (name: string, given: string | undefined): Promise<string> => {
     if (given) return given;

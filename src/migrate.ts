@@ -2,5 +2,7 @@
 import { environmentSchema } from './config/config.js';
 import { migrate } from './database/data-source.js';
 
-await migrate(environmentSchema.pick({ DATABASE_URL: true }).parse(process.env).DATABASE_URL);
+const given = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value !== ''));
+const { DATABASE_URL, TRIAD_TENANT_DATABASE_URL } = environmentSchema.pick({ DATABASE_URL: true, TRIAD_TENANT_DATABASE_URL: true }).parse(given);
+await migrate(DATABASE_URL, TRIAD_TENANT_DATABASE_URL);
 console.log('The database has the newest schema.');

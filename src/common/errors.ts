@@ -13,6 +13,7 @@ export const ERROR_STATUS = {
   conflict: 409,
   fenced: 409,
   too_large: 413,
+  idempotency_mismatch: 422,
   unavailable: 503,
   upstream_failed: 502,
 } as const;

@@ -2,6 +2,7 @@ import { unwrapResolverError } from '@apollo/server/errors';
 import { BadRequestException, Logger } from '@nestjs/common';
 import { type ExecutionResult, type FormattedExecutionResult, GraphQLError, type GraphQLFormattedError } from 'graphql';
 import { DomainError } from './errors.js';
+import { storeUnavailable } from './unavailable.js';
 
 const logger = new Logger('GraphQL');
 
@@ -10,7 +11,8 @@ const logger = new Logger('GraphQL');
  * is not an expected failure is logged here and answered as `internal`.
  */
 export function formatGraphqlError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
-  const original = unwrapResolverError(error);
+  const thrown = unwrapResolverError(error);
+  const original = storeUnavailable(thrown) ?? thrown;
   const place = { ...(formatted.locations && { locations: formatted.locations }), ...(formatted.path && { path: formatted.path }) };
   if (original instanceof DomainError) {
     return { message: original.message, ...place, extensions: { code: original.code, ...(original.param && { param: original.param }) } };

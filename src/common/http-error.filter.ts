@@ -2,6 +2,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger 
 import type { GqlContextType } from '@nestjs/graphql';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { DomainError } from './errors.js';
+import { storeUnavailable } from './unavailable.js';
 
 /** OpenAI's error shape, which the REST edge answers with. */
 export interface ErrorBody {
@@ -15,7 +16,8 @@ function typeOf(status: number): string {
 }
 
 /** Status and body for any error; one that is not expected keeps its details to the log. */
-export function httpError(error: unknown): { status: number; body: ErrorBody; expected: boolean } {
+export function httpError(thrown: unknown): { status: number; body: ErrorBody; expected: boolean } {
+  const error = storeUnavailable(thrown) ?? thrown;
   const known = error instanceof DomainError ? { status: error.status, message: error.message, param: error.param, code: error.code as string }
     : error instanceof HttpException ? { status: error.getStatus(), message: messageOf(error), param: null, code: error.getStatus() === 404 ? 'not_found' : 'bad_input' }
     : isFastifyClientError(error) ? { status: error.statusCode, message: error.message, param: null, code: 'bad_input' }

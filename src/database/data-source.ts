@@ -1,11 +1,12 @@
 import { DataSource, type DataSourceOptions } from 'typeorm';
-import { loadConfig } from '../config/config.js';
+import { watchTables } from './audit-triggers.js';
 import { ENTITIES } from './entities.js';
 import { MIGRATIONS } from './migrations/index.js';
 import { SnakeNaming } from './naming.js';
+import { secureTenants, tenantRole } from './tenant-role.js';
 
 /** Options shared by the service, the migration command and the tests. The schema changes by migrations only. */
-export function dataSourceOptions(url: string): DataSourceOptions {
+export function dataSourceOptions(url: string, poolSize = 2): DataSourceOptions {
   return {
     type: 'postgres',
     url,
@@ -15,20 +16,23 @@ export function dataSourceOptions(url: string): DataSourceOptions {
     migrationsTableName: 'migrations',
     namingStrategy: new SnakeNaming(),
     synchronize: false,
-    poolSize: 20,
+    poolSize,
     connectTimeoutMS: 10_000,
   };
 }
 
-/** Brings a database to the newest schema; safe to call from several processes at once. */
-export async function migrate(url: string): Promise<void> {
+/**
+ * Brings a database to the newest schema, with the role that tenants' work runs as; safe to call from several processes at once.
+ * @param tenantUrl TRIAD_TENANT_DATABASE_URL
+ */
+export async function migrate(url: string, tenantUrl?: string): Promise<void> {
   const source = await new DataSource(dataSourceOptions(url)).initialize();
   try {
     await source.query('SELECT pg_advisory_lock(7414)');
     await source.runMigrations({ transaction: 'all' });
+    await watchTables(source);
+    await secureTenants(source, tenantRole(url, tenantUrl));
   } finally {
     await source.destroy();
   }
 }
-
-export const configuredDataSource = () => new DataSource(dataSourceOptions(loadConfig().DATABASE_URL));

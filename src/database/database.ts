@@ -1,24 +1,61 @@
-import { Injectable } from '@nestjs/common';
+import type { OnApplicationShutdown } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import type { RequestContext } from '../common/request-context.js';
+import type { Config } from '../config/config.js';
+import { dataSourceOptions } from './data-source.js';
+import { scopedTo } from './tenant-connections.js';
+import { tenantRole } from './tenant-role.js';
 
-/** The one way to Postgres for repositories: it keeps to the caller's transaction when there is one. */
-@Injectable()
-export class Database {
-  constructor(private readonly dataSource: DataSource) {}
+const OWNER_POOL = 10;
+const TENANT_POOL = 20;
 
+/** The one way to Postgres. Tenants' work runs under row-level security; the platform's own as the owner of the tables. */
+export class Database implements OnApplicationShutdown {
+  private constructor(
+    private readonly owner: DataSource,
+    private readonly tenants: DataSource,
+  ) {}
+
+  /** @throws Error when Postgres is not reached, or does not let the tenants' role in. */
+  static async connect(config: Pick<Config, 'DATABASE_URL' | 'TRIAD_TENANT_DATABASE_URL'>): Promise<Database> {
+    const role = tenantRole(config.DATABASE_URL, config.TRIAD_TENANT_DATABASE_URL);
+    const owner = await new DataSource(dataSourceOptions(config.DATABASE_URL, OWNER_POOL)).initialize();
+    const tenants = await new DataSource(dataSourceOptions(role.url, TENANT_POOL)).initialize().catch(async (error: unknown) => {
+      await owner.destroy();
+      throw new Error(`Postgres does not let in the role ${role.name}, which tenants' work runs as: ${(error as Error).message}. Mend: run the migrations (node dist/src/migrate.js), which make it, or set TRIAD_TENANT_DATABASE_URL.`);
+    });
+    return new Database(owner, tenants);
+  }
+
+  /** After the last request and job. */
+  async onApplicationShutdown(): Promise<void> {
+    await Promise.all([this.owner.destroy(), this.tenants.destroy()]);
+  }
+
+  /** For repositories: the caller's transaction if there is one; sees the project's rows only. */
   manager(ctx: RequestContext): EntityManager {
-    return ctx.tx ?? this.dataSource.manager;
+    return ctx.tx ?? scopedTo(this.tenants, ctx.projectId).manager;
   }
 
   /** Runs `work` in the caller's transaction, or in a new one. Throwing rolls the whole of it back. */
   transaction<T>(ctx: RequestContext, work: (ctx: RequestContext) => Promise<T>): Promise<T> {
     if (ctx.tx) return work(ctx);
-    return this.dataSource.transaction((tx) => work(ctx.inTransaction(tx)));
+    return scopedTo(this.tenants, ctx.projectId).transaction((tx) => work(ctx.inTransaction(tx)));
   }
 
-  /** For the platform's own tasks that belong to no project (relay, reconciler, start-up). */
+  /** As `transaction`, but as the owner: for a command of the platform's, whose effect reaches beyond one project. */
+  platformTransaction<T>(ctx: RequestContext, work: (ctx: RequestContext) => Promise<T>): Promise<T> {
+    if (ctx.tx) return work(ctx);
+    return this.owner.transaction((tx) => work(ctx.inTransaction(tx)));
+  }
+
+  /** For the platform's own tasks that belong to no project (relay, reconciler, authentication, start-up). */
   get platform(): EntityManager {
-    return this.dataSource.manager;
+    return this.owner.manager;
+  }
+
+  /** A connection that was told no project: it sees no rows. */
+  get nobody(): EntityManager {
+    return scopedTo(this.tenants, '').manager;
   }
 }

@@ -1,4 +1,5 @@
 import { ApiKeyEntity, ProjectEntity } from '../auth/auth.entity.js';
+import { AuditChangeEntity, AuditEntryEntity, IdempotencyKeyEntity } from '../commands/command.entity.js';
 import { DatasetEntity, DatasetPromptEntity, DatasetVersionEntity, FileEntity } from '../datasets/dataset.entity.js';
 import { DeploymentEntity, ProviderEntity } from '../deployments/deployment.entity.js';
 import { EvaluationRunEntity, EvaluationSampleEntity, EvaluationSuiteEntity } from '../evaluations/evaluation.entity.js';
@@ -10,7 +11,7 @@ import { EventEntity, WebhookDeliveryEntity, WebhookEndpointEntity } from '../we
 
 /** Every table of the service. */
 export const ENTITIES = [
-  ProjectEntity, ApiKeyEntity, OutboxEntity,
+  ProjectEntity, ApiKeyEntity, OutboxEntity, IdempotencyKeyEntity, AuditEntryEntity, AuditChangeEntity,
   PromptEntity, PromptVersionEntity, PromptLabelEntity,
   FileEntity, DatasetEntity, DatasetVersionEntity, DatasetPromptEntity,
   ModelEntity, ModelVersionEntity, ModelAliasEntity, ArtefactEntity, LineageEdgeEntity,

@@ -57,7 +57,8 @@ export class DatasetService {
   /** A version from an uploaded file. @throws DomainError as createFromRows; bad_reference for a source that is none. */
   async createFromFile(ctx: RequestContext, input: NewDatasetFromFile): Promise<DatasetVersionEntity> {
     const file = await this.files.find(ctx, input.fileId);
-    const derivedFrom = await Promise.all(input.derivedFrom.map((source) => this.sourceOf(ctx, source)));
+    const derivedFrom: LineageRef[] = [];
+    for (const source of input.derivedFrom) derivedFrom.push(await this.sourceOf(ctx, source));
     return this.createFromRows(ctx, { ...input, derivedFrom, rows: this.files.rows(file), origin: file.filename });
   }
 

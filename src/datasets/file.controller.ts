@@ -1,7 +1,8 @@
-import { Controller, Delete, Get, HttpCode, Param, Post, Query, Req, StreamableFile } from '@nestjs/common';
+import { Controller, Delete, Get, Headers, HttpCode, Param, Post, Query, Req, StreamableFile } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiConsumes, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { Ctx } from '../auth/carrier.js';
+import { NoCommand } from '../commands/command.interceptor.js';
 import { DomainError } from '../common/errors.js';
 import type { RequestContext } from '../common/request-context.js';
 import { fileObject, ListFilesQuery } from './dataset.types.js';
@@ -22,11 +23,12 @@ export class FileController {
   @ApiConsumes('multipart/form-data')
   @ApiBody({ schema: uploadForm })
   @ApiOkResponse({ description: 'The file object' })
+  @NoCommand()
   @Post()
   @HttpCode(200)
-  async create(@Ctx() ctx: RequestContext, @Req() request: FastifyRequest) {
+  async create(@Ctx() ctx: RequestContext, @Req() request: FastifyRequest, @Headers('idempotency-key') key?: string) {
     const { file, purpose } = await this.readForm(request);
-    return fileObject(await this.files.add(ctx, file, purpose));
+    return fileObject(await this.files.add(ctx, file, purpose, key));
   }
 
   @ApiOperation({ summary: 'Lists files' })
@@ -51,9 +53,10 @@ export class FileController {
   }
 
   @ApiOperation({ summary: 'Deletes a file' })
+  @NoCommand()
   @Delete(':id')
-  async remove(@Ctx() ctx: RequestContext, @Param('id') id: string) {
-    await this.files.remove(ctx, id);
+  async remove(@Ctx() ctx: RequestContext, @Param('id') id: string, @Headers('idempotency-key') key?: string) {
+    await this.files.remove(ctx, id, key);
     return { id, object: 'file', deleted: true };
   }
 

@@ -4,11 +4,11 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { CommandService } from '../commands/command.service.js';
 import { DomainError, notFound } from '../common/errors.js';
 import { newId } from '../common/ids.js';
 import type { RequestContext } from '../common/request-context.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { Database } from '../database/database.js';
 import type { FileEntity } from './dataset.entity.js';
 import { FileRepository, type FileQuery } from './file.repository.js';
 import { badLine, DataProblem, parseLine, splitLines } from './lines.js';
@@ -28,7 +28,7 @@ export interface ReceivedFile {
 @Injectable()
 export class FileService {
   constructor(
-    private readonly database: Database,
+    private readonly commands: CommandService,
     private readonly files: FileRepository,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
@@ -70,13 +70,20 @@ export class FileService {
     }
   }
 
-  /** Makes a received file known. */
-  async add(ctx: RequestContext, received: ReceivedFile, purpose: string | null): Promise<FileEntity> {
+  /**
+   * Makes a received file known.
+   * @param key the caller's idempotency key: the same file under the same key is the one that came first
+   */
+  async add(ctx: RequestContext, received: ReceivedFile, purpose: string | null, key: string | null = null): Promise<FileEntity> {
     try {
       if (purpose === null || !FILE_PURPOSES.includes(purpose)) {
         throw new DomainError('bad_input', `${purpose === null ? 'The form has no purpose' : `The purpose ${JSON.stringify(purpose)} is not known`}; send one of ${FILE_PURPOSES.join(', ')}.`, 'purpose');
       }
-      return await this.files.add(ctx, { ...received, purpose });
+      const { filename, sha256 } = received;
+      const command = { operation: 'POST /v1/files', arguments: { filename, purpose, sha256 }, key };
+      const { answer, replayed } = await this.commands.run(ctx, command, (tx) => this.files.add(tx, { ...received, purpose }));
+      if (replayed) await this.discard(received);
+      return answer;
     } catch (error) {
       await this.discard(received);
       throw error;
@@ -116,8 +123,9 @@ export class FileService {
   }
 
   /** @throws DomainError not_found; conflict while a data set version was made from the file. */
-  async remove(ctx: RequestContext, id: string): Promise<void> {
-    const file = await this.database.transaction(ctx, async (tx) => {
+  async remove(ctx: RequestContext, id: string, key: string | null = null): Promise<void> {
+    const command = { operation: 'DELETE /v1/files/:id', arguments: { id }, key };
+    const { answer: file } = await this.commands.run(ctx, command, async (tx) => {
       const found = await this.files.lock(tx, id, 'update');
       if (!found) throw notFound('file', id);
       const version = await this.files.versionOf(tx, id);

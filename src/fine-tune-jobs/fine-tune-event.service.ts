@@ -42,14 +42,14 @@ export class FineTuneEventService {
 
   /**
    * Stores a batch that a trainer posted.
-   * @throws DomainError unauthenticated when the token is not the job's, fenced when the attempt is over, bad_input.
+   * @throws DomainError unauthenticated when the token is not that of the job's current attempt, as for a job that does
+   *   not exist; fenced when the attempt is over; bad_input.
    */
   async accept(jobId: string, authorization: string | undefined, body: unknown): Promise<Acknowledgement> {
     const token = /^Bearer\s+(\S+)$/i.exec(authorization ?? '')?.[1] ?? '';
     const job = await this.jobs.findByIdAlone(jobId);
     const known = job?.tokenHash != null && timingSafeEqual(Buffer.from(hashToken(token)), Buffer.from(job.tokenHash));
-    const attempt = (body as { attempt?: unknown } | null)?.attempt;
-    if (!known && !(job && token && typeof attempt === 'number' && attempt < job.attempt)) {
+    if (!known) {
       throw new DomainError('unauthenticated', 'The one-run token is not that of the job\'s current attempt.');
     }
     const batch = parseBatch(body);

@@ -102,7 +102,8 @@ export class FineTuneJobLifecycle {
   }
 
   private async staleEnd(ctx: RequestContext, job: FineTuneJobEntity): Promise<RunEnd | null> {
-    const [silentSeconds, artefact] = await Promise.all([this.jobs.silentSeconds(ctx, job.id), this.events.artefactOf(ctx, job)]);
+    const silentSeconds = await this.jobs.silentSeconds(ctx, job.id);
+    const artefact = await this.events.artefactOf(ctx, job);
     return classifyStaleRun({ silentSeconds, lostAttempts: job.lostAttempts, finished: job.summary, hasArtefact: artefact !== null });
   }
 

@@ -1,5 +1,6 @@
 import { Args, Int, Mutation, Parent, Query, ResolveField, Resolver } from '@nestjs/graphql';
 import { Ctx } from '../auth/carrier.js';
+import { RequiresRole } from '../auth/requires-role.js';
 import { PageArgs } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
 import type { ModelVersionEntity } from './model.entity.js';
@@ -20,14 +21,16 @@ export class ModelVersionResolver {
     return this.models.registerBaseModel(ctx, input);
   }
 
-  @Mutation(() => ModelVersion, { description: 'Moves an alias to a version and emits model.alias.moved. Errors: bad_input, not_found.' })
+  @RequiresRole('deployer')
+  @Mutation(() => ModelVersion, { description: 'Moves an alias to a version and emits model.alias.moved. Errors: bad_input, not_found, conflict.' })
   setModelAlias(
     @Ctx() ctx: RequestContext,
     @Args('model') model: string,
     @Args('alias') alias: string,
     @Args('version', { type: () => Int }) version: number,
+    @Args('expectedVersion', { type: () => Int, nullable: true, description: 'The version that it names now, 0 for none: with it the alias moves only if nobody moved it meanwhile.' }) expectedVersion?: number | null,
   ) {
-    return this.models.setAlias(ctx, model, alias, version);
+    return this.models.setAlias(ctx, model, alias, version, expectedVersion);
   }
 
   @ResolveField(() => [String], { description: 'Aliases on this version, `latest` included.' })

@@ -127,14 +127,21 @@ export class ModelService {
     return version;
   }
 
-  /** Moves an alias and tells of it (`model.alias.moved`), unless it is there already. @throws DomainError bad_input, not_found. */
-  async setAlias(ctx: RequestContext, name: string, alias: string, version: number): Promise<ModelVersionEntity> {
+  /**
+   * Moves an alias and tells of it (`model.alias.moved`), unless it is there already.
+   * @param expectedVersion the version that it names now, as the caller saw it; 0: none
+   * @throws DomainError bad_input, not_found; conflict when another moved it meanwhile.
+   */
+  async setAlias(ctx: RequestContext, name: string, alias: string, version: number, expectedVersion: number | null = null): Promise<ModelVersionEntity> {
     checkLabel(alias, 'alias');
     if (alias === 'latest') throw new DomainError('bad_input', "The alias 'latest' moves by itself and cannot be set.", 'alias');
     return this.database.transaction(ctx, async (tx) => {
       const found = await this.resolve(tx, `models:/${name}/${version}`);
       await this.models.lock(tx, { name, description: null });
       const before = await this.models.findAlias(tx, found.modelId, alias);
+      if (expectedVersion !== null && (before?.version ?? 0) !== expectedVersion) {
+        throw new DomainError('conflict', `The alias ${alias} names version ${before?.version ?? 0} of ${name} now, not ${expectedVersion}: another moved it. Look at it again, then move it.`, 'expectedVersion');
+      }
       if (before?.version === version) return found;
       await this.models.setAlias(tx, { modelId: found.modelId, alias, version, movedBy: ctx.principal });
       await this.events.emit(tx, 'model.alias.moved', { model: name, alias, version, previousVersion: before?.version ?? null, modelVersionId: found.id });

@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { CONFIG, type Config } from '../config/config.js';
@@ -9,7 +9,7 @@ import { StateMetrics } from './state-metrics.js';
 
 /** Health and metrics of a worker, which serves nothing else. */
 @Injectable()
-export class OperationsServer implements OnModuleDestroy {
+export class OperationsServer implements OnApplicationShutdown {
   private server: Server | null = null;
 
   constructor(
@@ -29,7 +29,8 @@ export class OperationsServer implements OnModuleDestroy {
     await once(this.server, 'listening');
   }
 
-  onModuleDestroy(): void {
+  /** Last: until its trainers have ended a worker still says that it is not ready. */
+  onApplicationShutdown(): void {
     this.server?.close();
     this.server?.closeAllConnections();
   }

@@ -13,7 +13,7 @@ const CONTENT_POLICY = "default-src 'none'; script-src 'self'; style-src 'self' 
 
 /**
  * Bull Board, to look at the queues. It changes nothing: Postgres is the truth, and what should be on a queue gets there by
- * the reconcilers. For admins: a browser asks for a name (any) and a password (the API key); other clients send
+ * the reconcilers. It shows ids of all projects, so it is for platform keys: a browser asks for a name (any) and a password (the API key); other clients send
  * `Authorization: Bearer`.
  */
 export async function serveQueueBoard(fastify: FastifyInstance, auth: AuthService, queues: Queues): Promise<void> {
@@ -26,11 +26,11 @@ export async function serveQueueBoard(fastify: FastifyInstance, auth: AuthServic
   await fastify.register(async (board) => {
     board.addHook('onRequest', async (request, reply) => {
       try {
-        await assertAdmin(auth, request);
+        await assertOperator(auth, request);
       } catch (error) {
         const { status, body, expected } = httpError(error);
         if (!expected) request.log.error(error);
-        if (status === 401) reply.header('www-authenticate', 'Basic realm="Triad queues: the password is an admin API key", charset="UTF-8"');
+        if (status === 401) reply.header('www-authenticate', 'Basic realm="Triad queues: the password is a platform API key", charset="UTF-8"');
         await reply.status(status).send(body);
       }
     });
@@ -39,10 +39,10 @@ export async function serveQueueBoard(fastify: FastifyInstance, auth: AuthServic
   }, { prefix: BOARD_PATH });
 }
 
-/** @throws DomainError unauthenticated, or forbidden for a key of another role. */
-async function assertAdmin(auth: AuthService, { headers: { authorization }, id }: FastifyRequest): Promise<void> {
+/** @throws DomainError unauthenticated, or forbidden for whoever is not an admin of the platform. */
+async function assertOperator(auth: AuthService, { headers: { authorization }, id }: FastifyRequest): Promise<void> {
   const basic = /^Basic\s+(\S+)$/i.exec(authorization ?? '')?.[1];
   const password = basic && Buffer.from(basic, 'base64').toString('utf8').replace(/^[^:]*:/, '');
-  const { role } = await auth.authenticate(password ? `Bearer ${password}` : authorization, id);
-  if (role !== 'admin') throw new DomainError('forbidden', `The queues are shown to admins only; this key's role is ${role}.`);
+  const { role, platform } = await auth.authenticate(password ? `Bearer ${password}` : authorization, id);
+  if (role !== 'admin' || !platform) throw new DomainError('forbidden', 'The queues hold messages of all projects: only an admin\'s platform key shows them.');
 }

@@ -25,16 +25,26 @@ export class PromptRepository {
     return this.database.manager(ctx).save(PromptVersionEntity, { ...version, projectId: ctx.projectId });
   }
 
-  findVersion(ctx: RequestContext, promptId: string, version: number): Promise<PromptVersionEntity | null> {
-    return this.database.manager(ctx).findOneBy(PromptVersionEntity, { projectId: ctx.projectId, promptId, version });
+  /** The version of that number, or that a label names (`latest` too), by one statement. */
+  findNamed(ctx: RequestContext, name: string, by: { version: number } | { label: string }): Promise<PromptVersionEntity | null> {
+    const query = this.database.manager(ctx).createQueryBuilder(PromptVersionEntity, 'version')
+      .innerJoin(PromptEntity, 'prompt', 'prompt.id = version.promptId')
+      .where('prompt.projectId = :projectId AND prompt.name = :name', { projectId: ctx.projectId, name });
+    if ('version' in by) query.andWhere('version.version = :version', by);
+    else if (by.label === 'latest') query.andWhere('version.version = prompt.latestVersion');
+    else query.innerJoin(PromptLabelEntity, 'label', 'label.promptId = prompt.id AND label.version = version.version AND label.label = :label', by);
+    return query.getOne();
+  }
+
+  /** Keeps labels of a prompt where they are until the transaction ends. @returns the version each names. */
+  async lockLabels(tx: RequestContext, promptId: string): Promise<Map<string, number>> {
+    const manager = this.database.manager(tx);
+    await manager.findOneOrFail(PromptEntity, { where: { projectId: tx.projectId, id: promptId }, lock: { mode: 'pessimistic_write' } });
+    return new Map((await manager.findBy(PromptLabelEntity, { projectId: tx.projectId, promptId })).map(({ label, version }) => [label, version]));
   }
 
   findVersionById(ctx: RequestContext, id: string): Promise<PromptVersionEntity | null> {
     return this.database.manager(ctx).findOneBy(PromptVersionEntity, { projectId: ctx.projectId, id });
-  }
-
-  findLabel(ctx: RequestContext, promptId: string, label: string): Promise<PromptLabelEntity | null> {
-    return this.database.manager(ctx).findOneBy(PromptLabelEntity, { projectId: ctx.projectId, promptId, label });
   }
 
   async setLabels(ctx: RequestContext, promptId: string, version: number, labels: string[]): Promise<void> {

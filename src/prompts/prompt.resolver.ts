@@ -34,14 +34,15 @@ export class PromptVersionResolver {
     return this.prompts.createVersion(ctx, input);
   }
 
-  @Mutation(() => PromptVersion, { description: 'Moves labels to a version. Errors: bad_input, not_found.' })
+  @Mutation(() => PromptVersion, { description: 'Moves labels to a version. Errors: bad_input, not_found, conflict.' })
   setPromptLabels(
     @Ctx() ctx: RequestContext,
     @Args('name') name: string,
     @Args('version', { type: () => Int }) version: number,
     @Args('labels', { type: () => [String] }) labels: string[],
+    @Args('expectedVersion', { type: () => Int, nullable: true, description: 'The version that each label names now, 0 for none: with it the labels move only if nobody moved them meanwhile.' }) expectedVersion?: number | null,
   ) {
-    return this.prompts.setLabels(ctx, name, version, labels);
+    return this.prompts.setLabels(ctx, name, version, labels, expectedVersion);
   }
 
   @ResolveField(() => [String], { description: 'Labels on this version, `latest` included.' })

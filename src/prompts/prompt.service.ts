@@ -51,11 +51,20 @@ export class PromptService {
     });
   }
 
-  /** Moves labels to a version. @throws DomainError not_found. */
-  setLabels(ctx: RequestContext, name: string, version: number, labels: string[]): Promise<PromptVersionEntity> {
+  /**
+   * Moves labels to a version.
+   * @param expectedVersion the version that each label names now, as the caller saw it
+   * @throws DomainError not_found; conflict when another moved a label meanwhile.
+   */
+  setLabels(ctx: RequestContext, name: string, version: number, labels: string[], expectedVersion: number | null = null): Promise<PromptVersionEntity> {
     labels.forEach((label) => this.checkMovable(label));
     return this.database.transaction(ctx, async (tx) => {
       const found = await this.fetch(tx, name, { version });
+      const now = await this.prompts.lockLabels(tx, found.promptId);
+      const moved = expectedVersion === null ? undefined : labels.find((label) => (now.get(label) ?? 0) !== expectedVersion);
+      if (moved !== undefined) {
+        throw new DomainError('conflict', `The label ${moved} names version ${now.get(moved) ?? 0} of ${name} now, not ${expectedVersion}: another moved it. Look at it again, then move it.`, 'expectedVersion');
+      }
       await this.prompts.setLabels(tx, found.promptId, version, labels);
       return found;
     });
@@ -69,14 +78,14 @@ export class PromptService {
     if (by.version != null && by.label != null) {
       throw new DomainError('bad_input', 'Give a version or a label, not both.', 'label');
     }
+    const label = by.label ?? 'production';
+    const found = await this.prompts.findNamed(ctx, name, by.version == null ? { label } : { version: by.version });
+    if (found) return found;
     const prompt = await this.prompts.findByName(ctx, name);
     if (!prompt) throw notFound('prompt', name);
-    const label = by.label ?? 'production';
-    const number = by.version ?? (label === 'latest' ? prompt.latestVersion : (await this.prompts.findLabel(ctx, prompt.id, label))?.version);
-    if (number == null) throw notFound('label', label, `Prompt ${JSON.stringify(name)} does not carry it; set it with setPromptLabels.`);
-    const version = await this.prompts.findVersion(ctx, prompt.id, number);
-    if (!version) throw notFound('version', `${name}/${number}`, `The newest is ${prompt.latestVersion}.`);
-    return version;
+    throw by.version == null
+      ? notFound('label', label, `Prompt ${JSON.stringify(name)} does not carry it; set it with setPromptLabels.`)
+      : notFound('version', `${name}/${by.version}`, `The newest is ${prompt.latestVersion}.`);
   }
 
   /** `prompts:/name/3`, `prompts:/name@label` or `prompts:/name` (production). */

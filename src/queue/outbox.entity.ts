@@ -4,10 +4,14 @@ import type { JobName, JobPayload } from './jobs.js';
 /** A job to be put on its queue, written in the transaction that makes it due. */
 @Entity('outbox')
 @Index('outbox_pending', ['id'], { where: 'dispatched_at IS NULL' })
+@Index('outbox_pending_of_aggregate', ['aggregate', 'id'], { where: 'dispatched_at IS NULL' })
+@Index('outbox_dispatched', ['dispatchedAt'], { where: 'dispatched_at IS NOT NULL' })
 export class OutboxEntity {
   @PrimaryGeneratedColumn('identity', { type: 'bigint', generatedIdentity: 'ALWAYS' }) id: string;
   @Column('text') projectId: string;
   @Column('text') job: JobName;
+  /** What the job is about (the first id of its payload); rows of one aggregate go on their queues in order. */
+  @Column('text') aggregate: string;
   @Column('jsonb') payload: JobPayload;
   /** W3C `traceparent` of what enqueued it; null when that was not traced. */
   @Column('text', { nullable: true }) traceContext: string | null;

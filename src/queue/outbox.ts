@@ -13,7 +13,7 @@ export class Outbox {
   constructor(private readonly notifications: Notifications) {}
 
   /**
-   * @param ids the job's ids beside the project's
+   * @param ids the job's ids beside the project's; the first is the aggregate, whose messages keep their order
    * @param delayMs time to wait before the job may start
    * @throws Error outside a transaction, or when the payload is not the job's.
    */
@@ -21,7 +21,7 @@ export class Outbox {
     if (!ctx.tx) throw new Error(`Outbox.enqueue(${job}) needs a transaction`);
     const payload = JOBS[job].payload.parse({ projectId: ctx.projectId, ...ids }) as OutboxEntity['payload'];
     await ctx.tx.createQueryBuilder().insert().into(OutboxEntity)
-      .values({ projectId: ctx.projectId, job, payload, traceContext: currentTraceparent(), dueAt: () => `now() + interval '${Math.round(delayMs)} milliseconds'` })
+      .values({ projectId: ctx.projectId, job, aggregate: Object.values(ids)[0]!, payload, traceContext: currentTraceparent(), dueAt: () => `now() + interval '${Math.round(delayMs)} milliseconds'` })
       .updateEntity(false).execute();
     await this.notifications.notify(ctx.tx, OUTBOX_TOPIC);
   }

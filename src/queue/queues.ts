@@ -1,10 +1,17 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
-import { Queue } from 'bullmq';
-import { Redis } from 'ioredis';
+import { type BulkJobOptions, Queue } from 'bullmq';
+import { Redis, type RedisOptions } from 'ioredis';
+import { setTimeout as wait } from 'node:timers/promises';
 import { CONFIG, type Config } from '../config/config.js';
 import { traceRelay } from '../observability/trace-context.js';
 import { JOBS, QUEUE_CONCURRENCY, type QueueName } from './jobs.js';
 import type { OutboxEntity } from './outbox.entity.js';
+
+/** A Redis that accepts connections and never answers counts as away after so long. */
+const ANSWER_WITHIN_MS = 5_000;
+
+/** A handler that failed, because Postgres is away or for another reason, is called again for about a minute; reconcilers see to the rest. */
+const TRIES = { attempts: 8, backoff: { type: 'exponential', delay: 500, jitter: 0.5 } };
 
 /** The BullMQ queues and their connections. Delivery only: state is in Postgres. */
 @Injectable()
@@ -14,15 +21,14 @@ export class Queues implements OnModuleDestroy {
   private readonly producer: Redis;
 
   constructor(@Inject(CONFIG) private readonly config: Config) {
-    const connection = this.producer = this.connect({ maxRetriesPerRequest: 1 });
+    const connection = this.producer = this.connect({ maxRetriesPerRequest: 1, commandTimeout: ANSWER_WITHIN_MS });
     const names = Object.keys(QUEUE_CONCURRENCY) as QueueName[];
     this.queues = new Map(names.map((name) => [name, new Queue(name, { connection, prefix: 'triad' })]));
-    // Without a listener BullMQ prints each try to connect; who uses the queue hears of it by the command that fails.
-    for (const queue of this.all()) queue.on('error', () => undefined);
+    for (const queue of this.queues.values()) queue.on('error', () => undefined); // whoever called it is told
   }
 
   /** A connection that ends with the module. Workers need `maxRetriesPerRequest: null`. */
-  connect(options: { maxRetriesPerRequest: number | null }): Redis {
+  connect(options: RedisOptions): Redis {
     const connection = new Redis(this.config.REDIS_URL, options);
     connection.on('error', () => undefined); // ioredis connects again by itself; commands fail in the meantime
     this.connections.push(connection);
@@ -38,16 +44,18 @@ export class Queues implements OnModuleDestroy {
     }
   }
 
-  /** Puts one outbox row on its queue. The row's id is the message's, so that a second relay of it is one message. */
-  async add(row: OutboxEntity): Promise<void> {
-    const metadata = traceRelay(row.job, row.traceContext, row.createdAt);
-    await this.queues.get(JOBS[row.job].queue)!.add(row.job, row.payload, {
-      ...(metadata && { telemetry: { metadata } }),
-      jobId: `outbox-${row.id}`,
-      delay: Math.max(0, row.dueAt.getTime() - Date.now()),
-      removeOnComplete: { age: 3600, count: 1000 },
-      removeOnFail: { age: 86_400, count: 1000 },
+  /**
+   * Puts outbox rows on their queues, in their order. A row's id is the message's, so that a second relay of it is one message.
+   * @throws Error when Redis does not answer in time; some of the rows may be on their queues nevertheless.
+   */
+  async addAll(rows: OutboxEntity[]): Promise<void> {
+    const adding = [...this.queues].map(async ([name, queue]) => {
+      const messages = rows.filter((row) => JOBS[row.job].queue === name).map(messageOf);
+      if (messages.length > 0) await queue.addBulk(messages);
     });
+    const over = new AbortController();
+    const silence = wait(ANSWER_WITHIN_MS, undefined, { signal: over.signal }).then(() => { throw new Error(`Redis has not answered for ${ANSWER_WITHIN_MS} ms`); });
+    await Promise.race([Promise.all(adding), silence]).finally(() => over.abort());
   }
 
   /** The queues themselves, to be looked at. */
@@ -67,4 +75,20 @@ export class Queues implements OnModuleDestroy {
     await Promise.allSettled([...this.queues.values()].map((queue) => queue.close()));
     for (const connection of this.connections) connection.disconnect();
   }
+}
+
+function messageOf(row: OutboxEntity): { name: string; data: object; opts: BulkJobOptions } {
+  const metadata = traceRelay(row.job, row.traceContext, row.createdAt);
+  return {
+    name: row.job,
+    data: row.payload,
+    opts: {
+      ...(metadata && { telemetry: { metadata } }),
+      jobId: `outbox-${row.id}`,
+      delay: Math.max(0, row.dueAt.getTime() - Date.now()),
+      ...TRIES,
+      removeOnComplete: { age: 3600, count: 1000 },
+      removeOnFail: { age: 86_400, count: 1000 },
+    },
+  };
 }

@@ -45,7 +45,7 @@ export class WorkerHost implements OnModuleDestroy {
     const run = async (job: Job<JobPayload>) => {
       const name = job.name as JobName;
       const payload = JOBS[name].payload.parse(job.data) as JobPayload;
-      const watched = { name, ids: payload, traceparent: job.opts.telemetry?.metadata, dueAt: job.timestamp + job.delay };
+      const watched = { name, ids: payload, traceparent: job.opts.telemetry?.metadata, dueAt: job.attemptsMade === 0 ? job.timestamp + (job.opts.delay ?? 0) : null };
       await inJobScope(watched, () => handlers.get(name)!(payload, this.stopping.signal));
     };
     const worker = new Worker<JobPayload>(queue, run, {
@@ -67,7 +67,8 @@ export class WorkerHost implements OnModuleDestroy {
       for (const reconciler of reconcilers) {
         await reconciler().catch((error: unknown) => this.logger.error(`A reconciler failed and will be tried again: ${String(error)}`));
       }
-      await this.relay.relayBatch().catch(() => undefined); // logged by the relay's own loop
+      await this.relay.drain(signal); // what could not be moved when it was due, or whose wake-up was lost
+      await this.relay.trim().catch((error: unknown) => this.logger.warn(`Old outbox rows could not be deleted: ${String(error)}`));
       await wait(RECONCILE_EVERY_MS, undefined, { signal }).catch(() => undefined);
     }
   }

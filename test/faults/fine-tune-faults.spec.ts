@@ -1,6 +1,8 @@
 import { Redis } from 'ioredis';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { uniformInt } from 'pure-rand/distribution/uniformInt';
+import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Database } from '../../src/database/database.js';
 import { ModelVersionEntity } from '../../src/models/model.entity.js';
@@ -10,6 +12,9 @@ import { build, startWorker, untilGone, type WorkerProcess } from '../helpers/wo
 
 const STEPS = 120;
 const EVERY = 10;
+/** Seeded with TRIAD_FAULTS_SEED; one of them unless TRIAD_FAULTS=full. */
+const random = xoroshiro128plus(Number(process.env['TRIAD_FAULTS_SEED'] ?? 1));
+const KILLED_AT = Array.from({ length: process.env['TRIAD_FAULTS'] === 'full' ? 4 : 1 }, () => uniformInt(random, EVERY + 1, STEPS - EVERY));
 const input = sftInput(STEPS, { checkpointEverySteps: EVERY });
 const atStep = (step: number) => (event: JobEvent) => event.type === 'metrics' && event.data['step'] >= step;
 
@@ -51,11 +56,11 @@ describe('faults while a job trains', () => {
   afterEach(endWorkers);
   afterAll(() => gateway.stop());
 
-  it('kill -9 of the worker: another goes on from the checkpoint, and no trainer is left over, at work or warm', async () => {
+  it.each(KILLED_AT)('#1 kill -9 of the worker at step %i: another goes on from the checkpoint, and no trainer is left over, at work or warm', async (killAt) => {
     const worker = await start({ TRIAD_WARM_TRAINER: '1' });
     const [warm] = await vi.waitUntil(() => worker.trainers().length === 1 && worker.trainers(), { timeout: 20_000 });
     const id = await createJob(gateway, input);
-    await untilEvent(gateway, id, atStep(EVERY + 5));
+    await untilEvent(gateway, id, atStep(killAt));
     const trainers = worker.trainers();
     expect(trainers).toEqual([warm, expect.any(Number)]);
     await worker.end('SIGKILL');
@@ -65,7 +70,7 @@ describe('faults while a job trains', () => {
     expect(resumed).toBeGreaterThanOrEqual(EVERY);
   });
 
-  it('the machine is lost and the newest checkpoint with it: the one before is gone on from', async () => {
+  it('#1 the machine is lost and the newest checkpoint with it: the one before is gone on from', async () => {
     const worker = await start();
     const id = await createJob(gateway, input);
     await untilEvent(gateway, id, (event) => event.type === 'checkpoint' && event.data['step'] >= 2 * EVERY);
@@ -87,7 +92,7 @@ describe('faults while a job trains', () => {
     expect(steps).toContain(newest - EVERY);
   });
 
-  it('kill -9 of the trainer: its worker goes on from the checkpoint at once', async () => {
+  it('#1 kill -9 of the trainer: its worker goes on from the checkpoint at once', async () => {
     const worker = await start();
     const id = await createJob(gateway, input);
     await untilEvent(gateway, id, (event) => event.type === 'checkpoint');
@@ -97,7 +102,7 @@ describe('faults while a job trains', () => {
     expect(job.events.nodes).toContainEqual(expect.objectContaining({ type: 'log', data: expect.objectContaining({ message: expect.stringContaining('SIGKILL') }) }));
   });
 
-  it('SIGTERM: the worker waits for the checkpoint and hands the job back; another goes on from there', async () => {
+  it('#31 SIGTERM: the worker waits for the checkpoint and hands the job back; another goes on from there', async () => {
     const worker = await start();
     const id = await createJob(gateway, input);
     const { data } = await untilEvent(gateway, id, atStep(EVERY + 5));
@@ -112,7 +117,7 @@ describe('faults while a job trains', () => {
     expect(resumed).toBeGreaterThanOrEqual(data['step']);
   });
 
-  it('a worker that stands still past its time and then goes on: what it does is refused; cancelling ends the other\'s trainer', async () => {
+  it('#8 a worker that stands still past its time and then goes on: what it does is refused; cancelling ends the other\'s trainer', async () => {
     const still = await start();
     const id = await createJob(gateway, { ...input, hyperparameters: { ...input.hyperparameters, maxSteps: 100 * STEPS } });
     await untilEvent(gateway, id, atStep(5));
@@ -128,7 +133,7 @@ describe('faults while a job trains', () => {
     await untilGone([trainer!]);
   });
 
-  it('Redis is wiped: jobs that wait are queued again, and each runs once', async () => {
+  it('#3 Redis is wiped: jobs that wait are queued again, and each runs once', async () => {
     await start();
     const short = sftInput(2);
     const [running, waiting] = [await createJob(gateway, input), await createJob(gateway, short)];

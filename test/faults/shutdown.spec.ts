@@ -3,6 +3,7 @@ import { EventEmitter, once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import WebSocket from 'ws';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { freePort } from '../../src/database/embedded-postgres.js';
 import { type ApiProcess, startApi } from '../helpers/api-process.js';
 import { type Gateway, startGateway } from '../helpers/gateway.js';
 import { type OpenAiFake, startOpenAiFake } from '../helpers/openai-fake.js';
@@ -84,9 +85,16 @@ describe('#31: SIGTERM', () => {
     await client.dispose();
   });
 
-  it('ends an idle worker with 0', async () => {
+  it('ends an idle worker with 0, which has told of itself on its port', async () => {
     api = await startApi();
-    const worker = await startWorker();
+    const port = await freePort();
+    const worker = await startWorker({ TRIAD_WORKER_PORT: String(port) });
+    const ask = (path: string, headers = {}) => fetch(`http://127.0.0.1:${port}${path}`, { headers });
+    expect(await (await ask('/health/live')).json()).toEqual({ status: 'ok' });
+    expect(await (await ask('/health/ready')).json()).toMatchObject({ status: 'ok', checks: { postgres: { status: 'ok' } } });
+    expect(await (await ask('/metrics')).text()).toContain('triad_job_wait_seconds_bucket');
+    expect((await ask('/metrics', { 'x-forwarded-for': '203.0.113.7' })).status).toBe(403);
+    expect((await ask('/v1/models')).status).toBe(404);
     expect(await worker.end('SIGTERM')).toBe(0);
   });
 

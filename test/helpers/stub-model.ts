@@ -15,8 +15,9 @@ export function safetensors(): Buffer {
   return Buffer.concat([size, header, Buffer.alloc(4)]);
 }
 
-function writeStub(gateway: Gateway, name: string): string {
-  const directory = join(gateway.home, 'models', name);
+/** Writes `TRIAD_HOME/models/<name>`, which can be registered and not run. @param home TRIAD_HOME */
+export function writeStub(home: string, name: string): string {
+  const directory = join(home, 'models', name);
   mkdirSync(directory, { recursive: true });
   writeFileSync(join(directory, 'config.json'), JSON.stringify({ model_type: 'llama', _name: name }));
   writeFileSync(join(directory, 'tokenizer.json'), '{}');
@@ -29,7 +30,7 @@ export const contextOf = (gateway: Gateway): Promise<RequestContext> => gateway.
 
 /** Registers a base model whose weights say nothing, for tests whose runtime is a fake. */
 export async function registerStubModel(gateway: Gateway, name: string): Promise<ModelVersionEntity> {
-  writeStub(gateway, name);
+  writeStub(gateway.home, name);
   return gateway.app.get(ModelService).registerBaseModel(await contextOf(gateway), { name, source: name, licence: 'apache-2.0' });
 }
 
@@ -38,7 +39,7 @@ export const registerStubReward = (gateway: Gateway, name: string): Promise<Mode
 export const registerStubAdapter = (gateway: Gateway, name: string, base: ModelVersionEntity): Promise<ModelVersionEntity> => registerResult(gateway, name, 'adapter', base.id);
 
 async function registerResult(gateway: Gateway, name: string, kind: 'reward' | 'adapter', baseVersionId: string | null): Promise<ModelVersionEntity> {
-  const directory = writeStub(gateway, name);
+  const directory = writeStub(gateway.home, name);
   return gateway.app.get(ModelService).registerVersion(await contextOf(gateway), {
     name, kind, directory, manifest: await manifestOf(directory), baseVersionId, licence: 'apache-2.0', jobId: null, promptVersionId: null,
   });

@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 
-const SCRIPT = join(dirname(fileURLToPath(import.meta.url)), 'tiny_model.py');
+/** From the repository's root, where tests run. */
+const SCRIPT = 'test/helpers/tiny_model.py';
 
 /**
  * Makes a random Llama of two layers with a byte-level chat tokenizer as `TRIAD_HOME/models/<name>`, in a few seconds.

@@ -1,36 +1,53 @@
 import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { expect, vi } from 'vitest';
+import { setTimeout as wait } from 'node:timers/promises';
+import { isAlive } from '../../src/database/embedded-postgres.js';
 
 /** Compiles the service, so that a worker process runs the sources as they are. */
 export function build(): void {
   execFileSync(process.execPath, ['node_modules/tsc7/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
 }
 
-export interface WorkerProcess {
+export interface ServiceProcess {
   process: ChildProcess;
   pid: number;
-  /** Process ids of its trainers. */
-  trainers(): number[];
+  /** Whether it has not ended yet. */
+  runs(): boolean;
+  /** Resolves at its end. */
+  ended: Promise<unknown>;
   /** Sends a signal and waits for the end; answers the exit code. */
   end(signal: NodeJS.Signals): Promise<number | null>;
 }
 
+export interface WorkerProcess extends ServiceProcess {
+  /** Process ids of its trainers. */
+  trainers(): number[];
+}
+
 /** Starts a worker in a process of its own, with the environment that `startGateway` set. */
 export async function startWorker(env: Record<string, string> = {}): Promise<WorkerProcess> {
-  const worker = fork('dist/src/worker.js', [], { env: { ...process.env, ...env }, execArgv: ['--enable-source-maps'], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-  const pid = worker.pid!;
-  const [ready] = await Promise.race([once(worker, 'message'), once(worker, 'exit')]) as [unknown];
-  if (ready !== 'ready') throw new Error(`The worker ended at its start with ${String(ready)}`);
+  const worker = await startProcess('worker', env);
+  return { ...worker, trainers: () => childrenOf(worker.pid) };
+}
+
+/** Starts an API in a process of its own; `env` names its TRIAD_PORT. */
+export const startApi = (env: Record<string, string>): Promise<ServiceProcess> => startProcess('main', env);
+
+async function startProcess(entry: string, env: Record<string, string>): Promise<ServiceProcess> {
+  const child = fork(`dist/src/${entry}.js`, [], { env: { ...process.env, ...env }, execArgv: ['--enable-source-maps'], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const ended = once(child, 'exit');
+  const [ready] = await Promise.race([once(child, 'message'), ended]) as [unknown];
+  if (ready !== 'ready') throw new Error(`The process ${entry} ended at its start with ${String(ready)}`);
+  const runs = () => child.exitCode === null && child.signalCode === null;
   return {
-    process: worker,
-    pid,
-    trainers: () => childrenOf(pid),
+    process: child,
+    pid: child.pid!,
+    runs,
+    ended,
     end: async (signal) => {
-      if (worker.exitCode !== null || worker.signalCode !== null) return worker.exitCode;
-      const ended = once(worker, 'exit');
-      worker.kill(signal);
-      return ((await ended) as [number | null])[0];
+      if (runs()) child.kill(signal);
+      await ended;
+      return child.exitCode;
     },
   };
 }
@@ -41,14 +58,10 @@ function childrenOf(parent: number): number[] {
     .filter(([, ppid, ...args]) => Number(ppid) === parent && args.join(' ').includes('triad_trainer')).map(([pid]) => Number(pid));
 }
 
-const isAlive = (pid: number): boolean => {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
+/** Waits until none of the processes is left. @throws Error naming those that are. */
+export async function untilGone(pids: number[], timeout = 60_000): Promise<void> {
+  for (const deadline = Date.now() + timeout; pids.some(isAlive);) {
+    if (Date.now() > deadline) throw new Error(`Still there: process ${pids.filter(isAlive).join(', ')}`);
+    await wait(100);
   }
-};
-
-/** Waits until none of the processes is left. */
-export const untilGone = (pids: number[], timeout = 60_000): Promise<void> =>
-  vi.waitFor(() => expect(pids.filter(isAlive)).toEqual([]), { timeout, interval: 100 });
+}

@@ -130,6 +130,14 @@ describe('what an operator sees', () => {
       expect((await fetch(`${gateway.url}/admin/queues/api/queues`)).status).toBe(401);
     });
 
+    it('is not shown to the admin of a project, whose messages are a part of what it holds', async () => {
+      for (const headers of [basic(gateway.otherKey), { authorization: `Bearer ${gateway.otherKey}` }]) {
+        const answer = await fetch(`${gateway.url}/admin/queues/api/queues`, { headers });
+        expect(answer.status).toBe(403);
+        expect(await answer.json()).toMatchObject({ error: { code: 'forbidden', type: 'permission_error' } });
+      }
+    });
+
     it('is a page whose parts load under its own policy', async () => {
       const page = await fetch(`${gateway.url}/admin/queues/`, { headers: basic(gateway.key) });
       expect(page.status).toBe(200);

@@ -51,13 +51,59 @@ describe('outbox', () => {
     expect(await queue.count()).toBe(30);
   });
 
+  it('keeps the order of an aggregate when several relays run', async () => {
+    for (let index = 0; index < 20; index += 1) await enqueue(`job-${index % 3}`);
+    let moved = 0;
+    while (moved < 20) moved += (await Promise.all([relay(), relay(), relay()])).reduce((sum, n) => sum + n);
+    const jobs = (await queue.getJobs(['waiting'], 0, -1, true)).map((job) => ({ aggregate: job.data.jobId, row: Number(job.id!.slice('outbox-'.length)) }));
+    expect(jobs).toHaveLength(20);
+    for (const aggregate of ['job-0', 'job-1', 'job-2']) {
+      const rows = jobs.filter((job) => job.aggregate === aggregate).map(({ row }) => row);
+      expect(rows).toEqual(rows.toSorted((a, b) => a - b));
+    }
+  });
+
+  it('takes no later row of an aggregate while another relay holds an earlier one', async () => {
+    for (const jobId of ['held', 'held', 'free']) await enqueue(jobId);
+    await gateway.app.get(Database).platform.transaction(async (other) => {
+      const [first] = await other.find(OutboxEntity, { where: { dispatchedAt: IsNull() }, order: { id: 'ASC' }, take: 1, lock: { mode: 'pessimistic_write' } });
+      expect(first!.aggregate).toBe('held');
+      expect([await relay(), await relay()]).toEqual([1, 0]);
+      expect(await queued()).toEqual(['free']);
+    });
+    expect([await relay(), await relay(), await relay()]).toEqual([1, 1, 0]);
+    expect(await queued()).toEqual(['free', 'held', 'held']);
+  });
+
+  it('leaves to a newer version the jobs that it does not know', async () => {
+    await enqueue('of tomorrow');
+    const { platform } = gateway.app.get(Database);
+    await platform.query("UPDATE outbox SET job = 'tomorrow.run' WHERE dispatched_at IS NULL");
+    expect(await relay()).toBe(0);
+    await platform.query("UPDATE outbox SET job = 'fine-tune.run' WHERE dispatched_at IS NULL");
+    expect(await relay()).toBe(1);
+  });
+
+  it('forgets what was dispatched a day ago, and nothing else', async () => {
+    await enqueue('old');
+    await relay();
+    await enqueue('waits');
+    const { platform } = gateway.app.get(Database);
+    await platform.query("UPDATE outbox SET dispatched_at = now() - interval '25 hours' WHERE aggregate = 'old'");
+    const before = await platform.count(OutboxEntity);
+    await gateway.app.get(OutboxRelay).trim();
+    expect(await platform.count(OutboxEntity)).toBe(before - 1);
+    expect(await platform.countBy(OutboxEntity, { aggregate: 'old' })).toBe(0);
+    expect(await relay()).toBe(1);
+  });
+
   it('keeps rows that could not be relayed', async () => {
     await enqueue('kept');
     const queues = gateway.app.get(Queues);
-    const add = queues.add.bind(queues);
-    queues.add = () => Promise.reject(new Error('Redis is away'));
+    const add = queues.addAll.bind(queues);
+    queues.addAll = () => Promise.reject(new Error('Redis is away'));
     await expect(relay()).rejects.toThrow('Redis is away');
-    queues.add = add;
+    queues.addAll = add;
     expect(await relay()).toBe(1);
     expect(await queued()).toEqual(['kept']);
   });
