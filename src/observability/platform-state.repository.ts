@@ -1,7 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { Pool } from 'pg';
-import { DataSource } from 'typeorm';
-import { Database } from '../database/database.js';
+import { Database, type PoolUse } from '../database/database.js';
 import { MIGRATIONS } from '../database/migrations/index.js';
 
 export interface Backlog {
@@ -15,14 +13,11 @@ const STATEMENT_TIMEOUT_MS = 2_000;
 /** What the platform as a whole looks like in Postgres, across projects; for operators only. */
 @Injectable()
 export class PlatformStateRepository {
-  constructor(
-    private readonly database: Database,
-    private readonly dataSource: DataSource,
-  ) {}
+  constructor(private readonly database: Database) {}
 
-  /** @throws Error when Postgres does not answer. */
+  /** @throws Error when Postgres does not answer the platform and the tenants. */
   async ping(): Promise<void> {
-    await this.database.platform.query('SELECT 1');
+    await Promise.all([this.database.platform.query('SELECT 1'), this.database.nobody.query('SELECT 1')]);
   }
 
   /** Names of migrations that this version has and the database has not. */
@@ -52,10 +47,8 @@ export class PlatformStateRepository {
     return row!;
   }
 
-  /** Connections of this process's pool. */
-  pool(): { open: number; idle: number; waiting: number } {
-    const { master } = this.dataSource.driver as unknown as { master: Pool };
-    return { open: master.totalCount, idle: master.idleCount, waiting: master.waitingCount };
+  pools(): PoolUse[] {
+    return this.database.pools();
   }
 
   private ask<Row>(sql: string): Promise<Row[]> {

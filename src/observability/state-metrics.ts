@@ -22,7 +22,7 @@ export class StateMetrics implements OnModuleInit {
   private readonly outboxOldest = this.gauge('outbox_oldest_seconds', 'Age of the oldest of them');
   private readonly deliveriesPending = this.gauge('webhook_deliveries_pending', 'Webhook deliveries that are not over');
   private readonly deliveriesOverdue = this.gauge('webhook_delivery_overdue_seconds', 'How long the next attempt that is due has been due');
-  private readonly pool = this.gauge('postgres_pool_connections', 'Connections of this process: in use, idle, and requests that wait for one', 'state');
+  private readonly poolConnections = this.gauge('postgres_pool_connections', 'Connections of this process by pool: in use, idle, and what waits for one', 'pool', 'state');
   private reading: Promise<void> | null = null;
   private readAt = 0;
 
@@ -38,10 +38,9 @@ export class StateMetrics implements OnModuleInit {
   /** Prometheus' text format 0.0.4. Never throws: what cannot be read is absent, and `triad_metrics_source_up` says so. */
   async render(): Promise<string> {
     if (Date.now() - this.readAt > FRESH_MS) await (this.reading ??= this.read());
-    const { open, idle, waiting } = this.state.pool();
-    this.pool.set({ state: 'in_use' }, open - idle);
-    this.pool.set({ state: 'idle' }, idle);
-    this.pool.set({ state: 'waiting' }, waiting);
+    for (const { pool, inUse, idle, waiting } of this.state.pools()) {
+      for (const [state, count] of Object.entries({ in_use: inUse, idle, waiting })) this.poolConnections.set({ pool, state }, count);
+    }
     return `${await register.metrics()}\n${await this.registry.metrics()}`;
   }
 

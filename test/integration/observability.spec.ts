@@ -40,8 +40,8 @@ describe('what an operator sees', () => {
     });
 
     it('shows what waits: runs, outbox, queues, the pool', async () => {
-      await gateway.app.get(Database).platform.query(`INSERT INTO outbox (project_id, job, payload, created_at)
-        VALUES ('proj_test', 'webhook.fan-out', '{"projectId":"proj_test","eventId":"none"}', now() - interval '1 hour')`);
+      await gateway.app.get(Database).platform.query(`INSERT INTO outbox (project_id, job, aggregate, payload, created_at)
+        VALUES ('proj_test', 'webhook.fan-out', 'none', '{"projectId":"proj_test","eventId":"none"}', now() - interval '1 hour')`);
       const queue = new Queue('fine-tune', { connection: { url: process.env['REDIS_URL']! }, prefix: 'triad' });
       await queue.add('fine-tune.run', { projectId: 'proj_test', jobId: 'none' }, { timestamp: Date.now() - 600_000 });
       await queue.close();
@@ -51,7 +51,7 @@ describe('what an operator sees', () => {
       expect(value('triad_outbox_pending')).toBeGreaterThanOrEqual(1);
       expect(value('triad_outbox_oldest_seconds')).toBeGreaterThan(3599);
       expect(value('triad_queue_oldest_waiting_seconds{queue="fine-tune"}')).toBeGreaterThan(599);
-      expect(value('triad_postgres_pool_connections{state="waiting"}')).toBe(0);
+      expect(value('triad_postgres_pool_connections{pool="tenants",state="waiting"}')).toBe(0);
       expect(value('triad_metrics_source_up{source="postgres"}')).toBe(1);
       expect(text).toMatch(/^nodejs_eventloop_lag_p99_seconds /m);
     });
