@@ -92,7 +92,7 @@ describe('#31: SIGTERM', () => {
     const ask = (path: string, headers = {}) => fetch(`http://127.0.0.1:${port}${path}`, { headers });
     expect(await (await ask('/health/live')).json()).toEqual({ status: 'ok' });
     expect(await (await ask('/health/ready')).json()).toMatchObject({ status: 'ok', checks: { postgres: { status: 'ok' } } });
-    expect(await (await ask('/metrics')).text()).toContain('triad_job_wait_seconds_bucket');
+    expect(await (await ask('/metrics')).text()).toContain('# TYPE triad_job_wait_seconds histogram');
     expect((await ask('/metrics', { 'x-forwarded-for': '203.0.113.7' })).status).toBe(403);
     expect((await ask('/v1/models')).status).toBe(404);
     expect(await worker.end('SIGTERM')).toBe(0);
