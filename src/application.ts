@@ -6,6 +6,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { type FastifyBaseLogger, LogController } from 'fastify';
 import { AppModule } from './app.module.js';
 import { AuthService } from './auth/auth.service.js';
+import { answerWrongMethods, EDGE_OPTIONS } from './common/edge-errors.js';
 import { loadConfig } from './config/config.js';
 import { serveQueueBoard } from './observability/queue-board.js';
 import { observeRequests, requestIdOf } from './observability/request-observer.js';
@@ -19,12 +20,14 @@ export async function createApplication(): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({
     genReqId: requestIdOf,
     bodyLimit: 8 * 1024 * 1024,
+    ...EDGE_OPTIONS,
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }), // observeRequests has a line of its own
     childLoggerFactory: (parent: FastifyBaseLogger) => parent, // each line finds its request by itself
   });
   observeRequests(adapter.getInstance(), logger, config.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined);
-  const app = await NestFactory.create<NestFastifyApplication>(AppModule, adapter, { logger: new ServiceLogger(logger) });
+  answerWrongMethods(adapter.getInstance());
+  const app = await NestFactory.create<NestFastifyApplication>(AppModule, adapter, { logger: new ServiceLogger(logger), rawBody: true });
   await app.register(helmet);
   await app.register(multipart, { limits: { fileSize: config.TRIAD_UPLOAD_MAX_BYTES, files: 1 } });
   app.useGlobalPipes(new ValidationPipe({ transform: true, whitelist: true, forbidNonWhitelisted: true }));

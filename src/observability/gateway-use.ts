@@ -15,8 +15,9 @@ export interface GatewayUse {
   cost: number;
 }
 
-/** Adds to the counters of tokens and cost by provider and model. */
+/** Adds to the counters of tokens and cost by provider and model; a call without an answer leaves no trace there. */
 export function countGatewayUse({ provider, model, promptTokens, completionTokens, cost }: GatewayUse): void {
+  if (promptTokens + completionTokens === 0) return;
   const pair = `${provider}/${model}`;
   const known = seen.has(pair) || seen.size < PAIRS;
   if (known) seen.add(pair);

@@ -29,6 +29,8 @@ export const own = (of: (world: World) => unknown): Place => ({ kind: 'free', of
 /** Root fields that tell every tenant the same. */
 export const PUBLIC = new Set(['Query.licences', 'Query.webhookEventTypes']);
 
+/** Root fields that tell numbers only, which say not whose they are. */
+export const NAMELESS = new Set(['Query.limits']);
 /** Root fields that refuse every tenant alike. */
 export const PLATFORM = new Set(['Query.projects', 'Mutation.createProject', 'Mutation.renameProject']);
 const COMMON = /\((?:first|last|after|before|idempotencyKey):\)$/;
@@ -145,14 +147,44 @@ const EDGES = {
   'CreateProviderInput.name': fresh((w) => w.provider),
   'CreateProviderInput.baseUrl': free('http://127.0.0.1:9/v1'),
   'CreateProviderInput.apiKey': free(),
+  'ModelPriceInput.model': free('*'),
+  'ModelPriceInput.input': free(1),
+  'ModelPriceInput.output': free(1),
   'CreateDeploymentInput.name': fresh((w) => w.deployment),
   'CreateDeploymentInput.target': [reference((w) => `${w.base}@champion`), reference((w) => `${w.base}/1`), reference((w) => `${w.provider}/x`)],
+  'Query.webhookEndpoint(id:)': reference((w) => w.endpointId),
+  'Query.webhookReplay(id:)': reference((w) => w.replayId),
   'Query.webhookDeliveries(endpointId:)': reference((w) => w.endpointId),
+  'WebhookDeliveryFilter.eventType': free(),
+  'WebhookDeliveryFilter.since': free(),
+  'WebhookDeliveryFilter.status': free(),
+  'WebhookDeliveryFilter.until': free(),
   'Mutation.createWebhookEndpoint(url:)': free('http://127.0.0.1:9/hook'),
   'Mutation.createWebhookEndpoint(eventTypes:)': free([]),
   'Mutation.disableWebhookEndpoint(id:)': reference((w) => w.endpointId),
   'Mutation.enableWebhookEndpoint(id:)': reference((w) => w.endpointId),
+  'Mutation.createWebhookEndpoint(description:)': free(),
+  'Mutation.deleteWebhookEndpoint(id:)': reference((w) => w.spareEndpointId),
+  'Mutation.updateWebhookEndpoint(id:)': reference((w) => w.endpointId),
+  'Mutation.updateWebhookEndpoint(url:)': free('http://127.0.0.1:9/moved'),
+  'Mutation.updateWebhookEndpoint(eventTypes:)': free(),
+  'Mutation.updateWebhookEndpoint(description:)': free('moved'),
+  'Mutation.rotateWebhookSecret(id:)': reference((w) => w.endpointId),
+  'Mutation.rotateWebhookSecret(overlapSeconds:)': free(),
+  'Mutation.sendTestWebhook(endpointId:)': reference((w) => w.endpointId),
+  'Mutation.replayWebhooks(endpointId:)': reference((w) => w.endpointId),
+  'Mutation.replayWebhooks(from:)': free('2026-01-01T00:00:00Z'),
+  'Mutation.replayWebhooks(to:)': free('2026-01-02T00:00:00Z'),
+  'Mutation.replayWebhooks(eventTypes:)': free(),
   'Mutation.redeliverWebhook(deliveryId:)': reference((w) => w.deliveryId),
+  'Query.inboundWebhook(id:)': reference((w) => w.inboundId),
+  'Mutation.createInboundWebhook(provider:)': free('standard'),
+  'Mutation.createInboundWebhook(secret:)': free(),
+  'Mutation.createInboundWebhook(description:)': free(),
+  'Mutation.deleteInboundWebhook(id:)': reference((w) => w.spareInboundId),
+  'Mutation.rotateInboundWebhookSecret(id:)': reference((w) => w.inboundId),
+  'Mutation.rotateInboundWebhookSecret(secret:)': free(),
+  'Mutation.rotateInboundWebhookSecret(overlapSeconds:)': free(),
 } satisfies Record<string, Place | Place[]>;
 
 /** Of a filter one condition at a time, so that what it names is all that it goes by. */
@@ -170,6 +202,8 @@ const ACCESS = {
   'Mutation.rotateApiKey(id:)': reference((w) => w.spareKeyId),
   'Mutation.rotateApiKey(overlapSeconds:)': free(),
   'Mutation.revokeApiKey(id:)': reference((w) => w.spareKeyId),
+  'Mutation.setApiKeyLimits(id:)': reference((w) => w.spareKeyId),
+  ...Object.fromEntries(['budget', 'concurrentJobs', 'requestsPerMinute', 'storageBytes', 'tokensPerMinute'].map((name) => [`LimitsInput.${name}`, free()])),
   'AuditFilterInput.operation': free(),
   'AuditFilterInput.outcome': free(),
   'AuditFilterInput.since': free(),

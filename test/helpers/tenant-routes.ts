@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { free, type Place, reference } from './tenant-places.js';
-import type { World } from './tenant-world.js';
+import { free, own as callers, type Place, reference } from './tenant-places.js';
+import { signed, type World } from './tenant-world.js';
 
 /**
  * What a caller may put where in the REST routes, as PLACES says it for GraphQL: a line per route of openapi.json, and
@@ -26,6 +26,14 @@ export const ROUTES: Record<string, Places> = {
   'GET /v1/files/{id}': used,
   'GET /v1/files/{id}/content': { ...used, 'header.range': free('bytes=0-3') },
   'DELETE /v1/files/{id}': file,
+  'POST /v1/hooks/{provider}/{id}': {
+    'path.provider': free('standard'),
+    'path.id': reference((w) => w.inboundId),
+    'header.webhook-id': free('msg_tenants'),
+    'header.webhook-timestamp': callers((w) => signed(w.inboundSecret, 'msg_tenants')['webhook-timestamp']),
+    'header.webhook-signature': callers((w) => signed(w.inboundSecret, 'msg_tenants')['webhook-signature']),
+    body: free({}),
+  },
   'GET /v1/models': {},
   'GET /v1/models/{path}': { 'path.path': called },
   'POST /v1/chat/completions': {
@@ -73,7 +81,7 @@ function leaves(schema: Schema, at: string): string[] {
 /** Each value that a documented route takes, as the keys of ROUTES name them. */
 export function inputsOf(route: string): string[] {
   const { parameters = [], requestBody } = described(route);
-  return [...parameters.map((each) => `${each.in}.${each.name}`).filter((each) => each !== 'header.idempotency-key'), ...Object.values(requestBody?.content ?? {}).flatMap(({ schema }) => leaves(schema, 'body'))];
+  return [...parameters.map((each) => `${each.in}.${each.name}`).filter((each) => each.toLowerCase() !== 'header.idempotency-key'), ...Object.values(requestBody?.content ?? {}).flatMap(({ schema }) => leaves(schema, 'body'))];
 }
 
 export interface Sent { path: string; init: RequestInit; said: string }

@@ -1,3 +1,4 @@
+import { Webhook } from 'standardwebhooks';
 import type { RequestContext } from '../../src/common/request-context.js';
 import { Database } from '../../src/database/database.js';
 import { EvaluationProcessor } from '../../src/evaluations/evaluation.processor.js';
@@ -41,7 +42,12 @@ export interface World {
   deliveryId: string;
   keyId: string;
   /** Things that may be deleted, as nothing else needs them. */
+  spareEndpointId: string;
+  spareInboundId: string;
   spareKeyId: string;
+  replayId: string;
+  inboundId: string;
+  inboundSecret: string;
   /** Of one of its mutations. */
   requestId: string;
 }
@@ -76,13 +82,34 @@ export async function makeWorld(as: Gateway, marker: string, url: string): Promi
   await as.app.get(WebhookDeliveryService).fanOut(ctx, (await first('events'))['id']!);
   return {
     as, ctx, marker, ...data, ...models, ...jobs, ...runs, ...deployed, endpointId: createWebhookEndpoint.endpoint.id, deliveryId: (await first('webhook_deliveries'))['id']!,
-    ...await makeSpares(as, marker), keyId: ctx.principal.replace('key:', ''), requestId: (await first('audit_entries'))['request_id']!,
+    ...await makeSpares(as, createWebhookEndpoint.endpoint.id, marker, url), keyId: ctx.principal.replace('key:', ''), requestId: (await first('audit_entries'))['request_id']!,
   };
 }
 
-async function makeSpares(as: Gateway, marker: string): Promise<Pick<World, 'spareKeyId'>> {
-  const made = await as.graphql('mutation ($text: String!) { spareKey: createApiKey(name: $text, role: viewer) { apiKey { id } } }', { text: `${marker}-spare` });
-  return { spareKeyId: made['spareKey'].apiKey.id };
+async function makeSpares(as: Gateway, endpointId: string, marker: string, url: string): Promise<Pick<World, 'spareEndpointId' | 'spareInboundId' | 'spareKeyId' | 'replayId' | 'inboundId' | 'inboundSecret'>> {
+  const made = await as.graphql(`mutation ($endpointId: ID!, $url: String!, $from: DateTime!, $to: DateTime!, $text: String!) {
+    replay: replayWebhooks(endpointId: $endpointId, from: $from, to: $to) { id }
+    inbound: createInboundWebhook(provider: standard, description: $text) { secret inboundWebhook { id } }
+    spareInbound: createInboundWebhook(provider: standard, description: $text) { inboundWebhook { id } }
+    spareEndpoint: createWebhookEndpoint(url: $url, description: $text) { endpoint { id } }
+    spareKey: createApiKey(name: $text, role: viewer) { apiKey { id } }
+  }`, { endpointId, url: `${url}/${marker}-spare`, from: new Date(0), to: new Date(), text: `${marker}-spare` });
+  await signInbound(as, made['inbound'].inboundWebhook.id, made['inbound'].secret);
+  return {
+    replayId: made['replay'].id, inboundId: made['inbound'].inboundWebhook.id, inboundSecret: made['inbound'].secret, spareInboundId: made['spareInbound'].inboundWebhook.id,
+    spareEndpointId: made['spareEndpoint'].endpoint.id, spareKeyId: made['spareKey'].apiKey.id,
+  };
+}
+
+/** The headers of a webhook `{}` that is signed with a secret. */
+export function signed(secret: string, id: string): Record<string, string> {
+  const at = new Date();
+  return { 'webhook-id': id, 'webhook-timestamp': String(Math.floor(at.getTime() / 1000)), 'webhook-signature': new Webhook(secret).sign(id, at, '{}') };
+}
+
+async function signInbound(as: Gateway, id: string, secret: string): Promise<void> {
+  const answer = await as.fetch(`/v1/hooks/standard/${id}`, { method: 'POST', headers: { 'content-type': 'application/json', ...signed(secret, 'msg_world') }, body: '{}' });
+  if (answer.status !== 200) throw new Error(`The webhook was refused: ${await answer.text()}`);
 }
 
 async function makeData(as: Gateway, marker: string): Promise<Pick<World, 'prompt' | 'lamps' | 'items' | 'datasetVersionId' | 'fileId' | 'looseFileId'>> {
