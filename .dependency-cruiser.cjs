@@ -11,7 +11,7 @@ const FEATURES = {
   'reward-models': ['deployments', 'fine-tune-jobs', 'models', 'prompts'],
   evaluations: ['datasets', 'models', 'prompts', 'reward-models', 'deployments', 'webhooks'],
 };
-const PLATFORM = ['auth', 'commands', 'config', 'database', 'graphql', 'limits', 'queue'];
+const PLATFORM = ['auth', 'commands', 'config', 'database', 'graphql', 'limits', 'observability', 'queue'];
 
 const anyOf = (names) => `(${names.join('|')})`;
 const features = anyOf(Object.keys(FEATURES));
@@ -37,7 +37,7 @@ const layers = [
   {
     name: 'edge-to-service',
     comment: 'An edge delegates to a service; it reads and writes no rows.',
-    from: { path: EDGES, pathNot: '^src/health\\.controller\\.ts$' }, to: { path: `${role('repository')}|^src/database/database\\.ts$` },
+    from: { path: EDGES }, to: { path: `${role('repository')}|^src/database/database\\.ts$` },
   },
   {
     name: 'request-to-service',

@@ -13,6 +13,7 @@ import { GraphqlModule } from './graphql/graphql.module.js';
 import { HealthController } from './health.controller.js';
 import { LimitsModule } from './limits/limits.module.js';
 import { ModelModule } from './models/model.module.js';
+import { ObservabilityModule } from './observability/observability.module.js';
 import { PromptModule } from './prompts/prompt.module.js';
 import { QueueModule } from './queue/queue.module.js';
 import { RewardModelModule } from './reward-models/reward-model.module.js';
@@ -26,6 +27,7 @@ import { WebhookModule } from './webhooks/webhook.module.js';
     QueueModule,
     AuthModule,
     CommandModule,
+    ObservabilityModule,
     LimitsModule,
     GraphqlModule,
     PromptModule,

@@ -1,17 +1,21 @@
-import { Controller, Get } from '@nestjs/common';
+import { Controller, Get, Res } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiResponse } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
 import { Public } from './auth/request-context.guard.js';
-import { DomainError } from './common/errors.js';
-import { Database } from './database/database.js';
-import { Queues } from './queue/queues.js';
+import { HealthService, type Readiness } from './observability/health.service.js';
+
+const READINESS = {
+  type: 'object', required: ['status', 'checks'],
+  properties: {
+    status: { enum: ['ok', 'unavailable'] },
+    checks: { type: 'object', additionalProperties: { type: 'object', required: ['status', 'milliseconds'], properties: { status: { enum: ['ok', 'failed'] }, milliseconds: { type: 'integer' }, message: { type: 'string' } } } },
+  },
+} as object;
 
 @Public()
 @Controller('health')
 export class HealthController {
-  constructor(
-    private readonly database: Database,
-    private readonly queues: Queues,
-  ) {}
+  constructor(private readonly health: HealthService) {}
 
   @ApiOperation({ summary: 'The process answers' })
   @ApiOkResponse({ description: 'It does', schema: { type: 'object', required: ['status'], properties: { status: { const: 'ok' } } } as object })
@@ -20,14 +24,13 @@ export class HealthController {
     return { status: 'ok' };
   }
 
-  @ApiOperation({ summary: 'Postgres and Redis answer, and Redis never evicts' })
-  @ApiResponse({ status: 503, description: 'What is wrong' })
-  @ApiOkResponse({ description: 'They do', schema: { type: 'object', required: ['status'], properties: { status: { const: 'ok' } } } as object })
+  @ApiOperation({ summary: 'Postgres and its migrations, Redis and its policy, and storage are as they must be, and the process is not about to end' })
+  @ApiResponse({ status: 200, description: 'Each check with its result', schema: READINESS })
+  @ApiResponse({ status: 503, description: 'The same; a check that failed says what is wrong and how to mend it', schema: READINESS })
   @Get('ready')
-  async ready() {
-    const checks = await Promise.allSettled([this.database.platform.query('SELECT 1'), this.queues.assertUsable()]);
-    const failures = checks.flatMap((check) => (check.status === 'rejected' ? [(check.reason as Error).message] : []));
-    if (failures.length > 0) throw new DomainError('unavailable', failures.join(' '));
-    return { status: 'ok' };
+  async ready(@Res({ passthrough: true }) reply: FastifyReply): Promise<Readiness> {
+    const readiness = await this.health.readiness();
+    if (readiness.status !== 'ok') void reply.status(503);
+    return readiness;
   }
 }

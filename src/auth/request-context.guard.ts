@@ -3,6 +3,7 @@ import { Reflector } from '@nestjs/core';
 import { randomUUID } from 'node:crypto';
 import type { RequestContext } from '../common/request-context.js';
 import { AdmissionService } from '../limits/admission.service.js';
+import { addLogFields } from '../observability/log-context.js';
 import { AuthService } from './auth.service.js';
 import { type Carrier, carrierOf } from './carrier.js';
 import { assertMay, requirementOf } from './requires-role.js';
@@ -25,7 +26,9 @@ export class RequestContextGuard implements CanActivate {
     if (this.reflector.getAllAndOverride<boolean>(PUBLIC, [context.getHandler(), context.getClass()])) return true;
     const carrier = carrierOf(context);
     carrier.triad ??= this.enter(context, carrier);
-    assertMay(await carrier.triad, requirementOf(this.reflector, context));
+    const ctx = await carrier.triad;
+    addLogFields({ projectId: ctx.projectId, principal: ctx.principal });
+    assertMay(ctx, requirementOf(this.reflector, context));
     return true;
   }
 

@@ -1,4 +1,5 @@
 import type { OnApplicationShutdown } from '@nestjs/common';
+import type { Pool } from 'pg';
 import { DataSource, type EntityManager } from 'typeorm';
 import type { RequestContext } from '../common/request-context.js';
 import type { Config } from '../config/config.js';
@@ -8,6 +9,14 @@ import { tenantRole } from './tenant-role.js';
 
 const OWNER_POOL = 10;
 const TENANT_POOL = 20;
+
+/** Connections of a pool of this process: those in use, those idle, and how many wait for one. */
+export interface PoolUse {
+  pool: 'platform' | 'tenants';
+  inUse: number;
+  idle: number;
+  waiting: number;
+}
 
 /** The one way to Postgres. Tenants' work runs under row-level security; the platform's own as the owner of the tables. */
 export class Database implements OnApplicationShutdown {
@@ -52,6 +61,14 @@ export class Database implements OnApplicationShutdown {
   /** For the platform's own tasks that belong to no project (relay, reconciler, authentication, start-up). */
   get platform(): EntityManager {
     return this.owner.manager;
+  }
+
+  /** What the pools are doing now. */
+  pools(): PoolUse[] {
+    return ([['platform', this.owner], ['tenants', this.tenants]] as const).map(([pool, { driver }]) => {
+      const { totalCount, idleCount, waitingCount } = (driver as unknown as { master: Pool }).master;
+      return { pool, inUse: totalCount - idleCount, idle: idleCount, waiting: waitingCount };
+    });
   }
 
   /** A connection that was told no project: it sees no rows. */

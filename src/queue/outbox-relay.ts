@@ -2,6 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { Database } from '../database/database.js';
 import { Notifications } from '../database/notifications.js';
+import { outboxRelayed } from '../observability/metrics.js';
 import { JOBS } from './jobs.js';
 import { OUTBOX_TOPIC } from './outbox.js';
 import { OutboxEntity } from './outbox.entity.js';
@@ -47,6 +48,7 @@ export class OutboxRelay {
       if (rows.length === 0) return 0;
       await this.queues.addAll(rows);
       await tx.update(OutboxEntity, rows.map((row) => row.id), { dispatchedAt: () => 'now()' });
+      outboxRelayed.inc(rows.length);
       return rows.length;
     });
   }

@@ -13,6 +13,8 @@ export class OutboxEntity {
   /** What the job is about (the first id of its payload); rows of one aggregate go on their queues in order. */
   @Column('text') aggregate: string;
   @Column('jsonb') payload: JobPayload;
+  /** W3C `traceparent` of what enqueued it; null when that was not traced. */
+  @Column('text', { nullable: true }) traceContext: string | null;
   /** Not to be started before this time. */
   @Column('timestamptz', { default: () => 'now()' }) dueAt: Date;
   @CreateDateColumn({ type: 'timestamptz' }) createdAt: Date;

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { RequestContext } from '../common/request-context.js';
 import { Notifications } from '../database/notifications.js';
+import { currentTraceparent } from '../observability/trace-context.js';
 import { type JobName, JOBS } from './jobs.js';
 import { OutboxEntity } from './outbox.entity.js';
 
@@ -25,8 +26,9 @@ export class Outbox {
     if (!ctx.tx) throw new Error(`Outbox.enqueue(${job}) needs a transaction`);
     if (each.length === 0) return;
     const payloads = each.map((ids) => JOBS[job].payload.parse({ projectId: ctx.projectId, ...ids }) as OutboxEntity['payload']);
+    const traceContext = currentTraceparent();
     await ctx.tx.createQueryBuilder().insert().into(OutboxEntity)
-      .values(payloads.map((payload, index) => ({ projectId: ctx.projectId, job, aggregate: Object.values(each[index]!)[0]!, payload, dueAt: () => `now() + interval '${Math.round(delayMs)} milliseconds'` })))
+      .values(payloads.map((payload, index) => ({ projectId: ctx.projectId, job, aggregate: Object.values(each[index]!)[0]!, payload, traceContext, dueAt: () => `now() + interval '${Math.round(delayMs)} milliseconds'` })))
       .updateEntity(false).execute();
     await this.notifications.notify(ctx.tx, OUTBOX_TOPIC);
   }

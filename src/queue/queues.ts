@@ -3,6 +3,7 @@ import { type BulkJobOptions, Queue } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
 import { setTimeout as wait } from 'node:timers/promises';
 import { CONFIG, type Config } from '../config/config.js';
+import { traceRelay } from '../observability/trace-context.js';
 import { JOBS, QUEUE_CONCURRENCY, type QueueName } from './jobs.js';
 import type { OutboxEntity } from './outbox.entity.js';
 
@@ -57,6 +58,19 @@ export class Queues implements OnModuleDestroy {
     await Promise.race([Promise.all(adding), silence]).finally(() => over.abort());
   }
 
+  /** The queues themselves, to be looked at. */
+  all(): Queue[] {
+    return [...this.queues.values()];
+  }
+
+  /** How many messages each queue holds by state, and how long the one at its front has waited. */
+  measure(): Promise<{ queue: string; counts: Record<string, number>; oldestWaitingMs: number }[]> {
+    return Promise.all(this.all().map(async (queue) => {
+      const [counts, [oldest]] = await Promise.all([queue.getJobCounts('waiting', 'active', 'delayed', 'failed'), queue.getJobs(['waiting'], 0, 0, true)]);
+      return { queue: queue.name, counts, oldestWaitingMs: oldest ? Math.max(0, Date.now() - oldest.timestamp - oldest.delay) : 0 };
+    }));
+  }
+
   async onModuleDestroy(): Promise<void> {
     await Promise.allSettled([...this.queues.values()].map((queue) => queue.close()));
     for (const connection of this.connections) connection.disconnect();
@@ -64,10 +78,12 @@ export class Queues implements OnModuleDestroy {
 }
 
 function messageOf(row: OutboxEntity): { name: string; data: object; opts: BulkJobOptions } {
+  const metadata = traceRelay(row.job, row.traceContext, row.createdAt);
   return {
     name: row.job,
     data: row.payload,
     opts: {
+      ...(metadata && { telemetry: { metadata } }),
       jobId: `outbox-${row.id}`,
       delay: Math.max(0, row.dueAt.getTime() - Date.now()),
       ...TRIES,

@@ -2,6 +2,7 @@ import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner, Reflector } from '@nestjs/core';
 import { type Job, Worker } from 'bullmq';
 import { setTimeout as wait } from 'node:timers/promises';
+import { inJobScope } from '../observability/job-scope.js';
 import { type JobHandler, HANDLES_JOB } from './handles-job.js';
 import { JOBS, QUEUE_CONCURRENCY, type JobName, type JobPayload, type QueueName } from './jobs.js';
 import { OutboxRelay } from './outbox-relay.js';
@@ -44,7 +45,8 @@ export class WorkerHost implements OnModuleDestroy {
     const run = async (job: Job<JobPayload>) => {
       const name = job.name as JobName;
       const payload = JOBS[name].payload.parse(job.data) as JobPayload;
-      await handlers.get(name)!(payload, this.stopping.signal);
+      const watched = { name, ids: payload, traceparent: job.opts.telemetry?.metadata, dueAt: job.attemptsMade === 0 ? job.timestamp + (job.opts.delay ?? 0) : null };
+      await inJobScope(watched, () => handlers.get(name)!(payload, this.stopping.signal));
     };
     const worker = new Worker<JobPayload>(queue, run, {
       connection: this.queues.connect({ maxRetriesPerRequest: null }),

@@ -1,5 +1,6 @@
 import { Webhook } from 'standardwebhooks';
 import { type Dispatcher, request } from 'undici';
+import { webhookAttempts } from '../observability/metrics.js';
 import { parseRetryAfter } from './retry-schedule.js';
 import type { DeliveryAttempt } from './webhook.entity.js';
 
@@ -34,8 +35,10 @@ export function signedHeaders(secrets: string[], message: WebhookMessage, at: Da
  */
 export async function sendWebhook(url: string, secrets: string[], message: WebhookMessage, via: { dispatcher: Dispatcher; signal: AbortSignal }): Promise<Outcome> {
   const at = new Date();
-  const outcome = (status: number | null, response: string, retryAfterMs: number | null = null): Outcome =>
-    ({ attempt: { at: at.toISOString(), status, milliseconds: Date.now() - at.getTime(), response }, retryAfterMs });
+  const outcome = (status: number | null, response: string, retryAfterMs: number | null = null): Outcome => {
+    webhookAttempts.inc({ outcome: status === null ? 'unanswered' : status >= 200 && status < 300 ? 'delivered' : 'refused' });
+    return { attempt: { at: at.toISOString(), status, milliseconds: Date.now() - at.getTime(), response }, retryAfterMs };
+  };
   try {
     const headers = { 'content-type': 'application/json', 'user-agent': 'triad-webhooks/1', ...signedHeaders(secrets, message, at) };
     const response = await request(url, { method: 'POST', headers, body: message.body, ...via });

@@ -17,6 +17,7 @@ class Gateway:
         self.stop = False
         self.stored: dict[int, dict[str, Any]] = {}
         self.authorization: set[str] = set()
+        self.traceparents: set[str | None] = set()
         self.requests = 0
         self.changed = threading.Condition()
         gateway = self
@@ -24,6 +25,7 @@ class Gateway:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                gateway.traceparents.add(self.headers["traceparent"])
                 status, answer = gateway.take(body, self.headers["authorization"])
                 self.send_response(status)
                 self.send_header("content-length", str(len(answer)))

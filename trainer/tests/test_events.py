@@ -109,3 +109,11 @@ def test_a_stop_request_makes_a_checkpoint_and_stops(make_spec, gateway):
     assert [event["step"] for event in of_type(events, "checkpoint")] == stopped_at
     assert not of_type(events, "artefact")
     assert events == [gateway.stored[seq] for seq in sorted(gateway.stored)]
+
+
+def test_what_is_posted_belongs_to_the_trace_that_started_the_run(tmp_path, gateway):
+    traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    log = EventLog(tmp_path, gateway.url, 1, "secret", on_fenced=print, traceparent=traceparent)
+    log.log("info", "traced")
+    assert log.close(30)
+    assert gateway.traceparents == {traceparent}

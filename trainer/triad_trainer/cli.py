@@ -19,6 +19,8 @@ from triad_trainer.run import Attempt
 from triad_trainer.spec import read_json
 
 TOKEN_VARIABLE = "TRIAD_RUN_TOKEN"
+# W3C trace context of whoever starts the run: what it posts belongs to that trace.
+TRACE_VARIABLE = "TRACEPARENT"
 FLUSH_VARIABLE = "TRIAD_TRAINER_FLUSH_SECONDS"
 # After the parent has died nobody waits for this process: it must not linger.
 ORPHAN_FLUSH_SECONDS = 30.0
@@ -46,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "spec",
         help="file of the job spec, the one-run token being in TRIAD_RUN_TOKEN; or - to import the libraries, print "
-        'ready, and read one line {"spec": path, "token": token} from standard input',
+        'ready, and read one line {"spec": path, "token": token} (and "traceparent") from standard input',
     )
     run.add_argument("--stop-on-stdin-eof", action="store_true", help="checkpoint and stop when stdin is closed")
     gguf = commands.add_parser("import-gguf", help="turn a GGUF file into a safetensors model directory")
@@ -58,11 +60,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(argument: str, *, stop_on_eof: bool) -> int:
-    handover = _wait_warm() if argument == "-" else {"spec": argument, "token": os.environ.get(TOKEN_VARIABLE, "")}
+    handover = _wait_warm() if argument == "-" else _handover_of_environment(argument)
     if handover is None:
         return ExitCode.SUCCEEDED
     document = read_json(Path(handover["spec"]))
-    events = _open_events(document, handover["token"])
+    events = _open_events(document, handover)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: events.stop_requested.set())
     if stop_on_eof:
@@ -76,6 +78,11 @@ def _run(argument: str, *, stop_on_eof: bool) -> int:
     return code
 
 
+def _handover_of_environment(spec: str) -> dict[str, str]:
+    token, traceparent = (os.environ.get(name, "") for name in (TOKEN_VARIABLE, TRACE_VARIABLE))
+    return {"spec": spec, "token": token, "traceparent": traceparent}
+
+
 def _wait_warm() -> dict[str, str] | None:
     """Import the libraries, print `ready` and read the handover line; None when stdin ends first."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(ExitCode.STOPPED))
@@ -86,17 +93,20 @@ def _wait_warm() -> dict[str, str] | None:
         return None
     try:
         handover = json.loads(line)
-        return {"spec": str(handover["spec"]), "token": str(handover["token"])}
-    except (ValueError, KeyError, TypeError) as error:
+        traceparent = str(handover.get("traceparent") or "")
+        return {"spec": str(handover["spec"]), "token": str(handover["token"]), "traceparent": traceparent}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunFailure("bad_spec", 'Standard input: expected one line {"spec": path, "token": token}.') from error
 
 
-def _open_events(document: dict[str, Any], token: str) -> EventLog:
+def _open_events(document: dict[str, Any], handover: dict[str, str]) -> EventLog:
     """Open the event log of a spec that is not validated yet, so that a bad spec can still be reported."""
     output, attempt, url = (document.get(name) for name in ("outputDir", "attempt", "eventsUrl"))
     if not isinstance(output, str) or not isinstance(attempt, int) or not isinstance(url, (str, type(None))):
         raise RunFailure("bad_spec", "The job spec needs outputDir, attempt and eventsUrl.")
-    return EventLog(Path(output), url, attempt, token, on_fenced=_leave_at_once)
+    return EventLog(
+        Path(output), url, attempt, handover["token"], on_fenced=_leave_at_once, traceparent=handover["traceparent"]
+    )
 
 
 def _leave_at_once(why: str) -> None:

@@ -29,11 +29,18 @@ class EventLog:
     """Append events to `<output_dir>/spool/events.jsonl` and post them to `url` (None: spool only).
 
     `stop_requested` is set when the gateway asks the run to stop. `on_fenced` is called once, from the
-    sender thread, when another attempt took over (409) or the token is refused (401).
+    sender thread, when another attempt took over (409) or the token is refused (401). What is posted belongs to the
+    trace of `traceparent` (W3C trace context; empty: to none).
     """
 
     def __init__(
-        self, output_dir: Path, url: str | None, attempt: int, token: str, on_fenced: Callable[[str], None]
+        self,
+        output_dir: Path,
+        url: str | None,
+        attempt: int,
+        token: str,
+        on_fenced: Callable[[str], None],
+        traceparent: str = "",
     ) -> None:
         self.stop_requested = threading.Event()
         self._url, self._attempt, self._on_fenced = url, attempt, on_fenced
@@ -48,7 +55,11 @@ class EventLog:
         self._client = httpx.Client(
             trust_env=False,
             timeout=30,
-            headers={"authorization": f"Bearer {token}", "content-type": "application/json"},
+            headers={
+                "authorization": f"Bearer {token}",
+                "content-type": "application/json",
+                **({"traceparent": traceparent} if traceparent else {}),
+            },
         )
         self._thread = threading.Thread(target=self._send_all, name="events", daemon=True)
         if url is not None:

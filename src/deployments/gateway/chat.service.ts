@@ -7,6 +7,7 @@ import { decryptSecret } from '../../common/secrets.js';
 import { CONFIG, type Config } from '../../config/config.js';
 import { AdmissionService } from '../../limits/admission.service.js';
 import type { Reservation } from '../../limits/buckets.js';
+import { countGatewayUse } from '../../observability/gateway-use.js';
 import { PromptService } from '../../prompts/prompt.service.js';
 import type { ProviderEntity } from '../deployment.entity.js';
 import type { ChatMessage, ChatRequest } from '../runtime/chat.types.js';
@@ -50,7 +51,11 @@ export class ChatService implements OnModuleDestroy {
       const target = await this.targets.resolve(ctx, model);
       const rendered = prompt ? await this.render(ctx, prompt) : [];
       const upstreamRequest: ChatRequest = { ...rest, messages: [...rendered, ...(messages ?? [])] as ChatMessage[] } as ChatRequest;
-      settle = (tokens) => this.admission.settle(ctx, reservation, { ...tokens, cost: this.costOf(target, tokens, started) });
+      settle = (tokens) => {
+        const use = { ...tokens, cost: this.costOf(target, tokens, started) };
+        countGatewayUse({ ...labelsOf(target), ...use });
+        return this.admission.settle(ctx, reservation, use);
+      };
       const answer = target.kind === 'registry'
         ? await this.runtime.stream(ctx, target.version, upstreamRequest, signal)
         : await this.callProvider(ctx, target.provider, { ...upstreamRequest, model: target.model }, signal);
@@ -83,6 +88,9 @@ export class ChatService implements OnModuleDestroy {
     }, '/chat/completions', request, signal);
   }
 }
+
+const labelsOf = (target: Target) => (target.kind === 'provider' ? { provider: target.provider.name, model: target.model }
+  : { provider: 'registry', model: `${target.version.name}/${target.version.version}` });
 
 /** @param settle is told once what the answer used, when it has ended */
 async function toChatAnswer(answer: UpstreamAnswer, provider: string | null, messages: ChatMessage[], settle: (tokens: Tokens) => void): Promise<ChatAnswer> {

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { CONFIG, type Config } from '../../config/config.js';
+import { currentTraceparent, inSpan } from '../../observability/trace-context.js';
 import { Reconciles } from '../../queue/reconciles.js';
 
 /** How a trainer's process ended. */
@@ -39,14 +40,18 @@ export class ProcessExecutor implements OnModuleDestroy {
    * @param token the attempt's one-run token; it goes through standard input and is in no argument and no file
    * @throws Error when no trainer can be started.
    */
-  async execute(specPath: string, token: string, signals: TrainerSignals): Promise<TrainerExit> {
+  execute(specPath: string, token: string, signals: TrainerSignals): Promise<TrainerExit> {
+    return inSpan('trainer', () => this.hand(specPath, token, signals));
+  }
+
+  private async hand(specPath: string, token: string, signals: TrainerSignals): Promise<TrainerExit> {
     const trainer = this.takeTrainer();
     const stop = () => trainer.child.kill('SIGTERM');
     const kill = () => trainer.child.kill('SIGKILL');
     signals.stop.addEventListener('abort', stop);
     signals.kill.addEventListener('abort', kill);
     try {
-      trainer.child.stdin!.write(`${JSON.stringify({ spec: specPath, token })}\n`);
+      trainer.child.stdin!.write(`${JSON.stringify({ spec: specPath, token, traceparent: currentTraceparent() ?? undefined })}\n`);
       if (signals.stop.aborted) stop();
       if (signals.kill.aborted) kill();
       return await trainer.exit;
