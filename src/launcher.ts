@@ -57,7 +57,7 @@ function credentials(): Credentials {
   if (!existsSync(file)) {
     const made: Credentials = { apiKey: process.env['TRIAD_BOOTSTRAP_KEY'] || generateApiKey(), secretKey: process.env['TRIAD_SECRET_KEY'] || randomBytes(32).toString('base64') };
     writeFileSync(file, JSON.stringify(made), { mode: 0o600 });
-    log(`A first API key was made; it is kept in ${file}`);
+    log(`The first API key, an admin's of project "default", shown this once and kept in ${file}: ${made.apiKey}`);
   }
   return JSON.parse(readFileSync(file, 'utf8')) as Credentials;
 }

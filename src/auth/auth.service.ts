@@ -1,45 +1,44 @@
-import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import { IsNull } from 'typeorm';
-import { newId } from '../common/ids.js';
+import { Injectable } from '@nestjs/common';
 import { DomainError } from '../common/errors.js';
 import { RequestContext } from '../common/request-context.js';
-import { CONFIG, type Config } from '../config/config.js';
-import { Database } from '../database/database.js';
-import { hashApiKey } from './api-key.js';
-import { ApiKeyEntity, ProjectEntity } from './auth.entity.js';
+import { ApiKeyLookup } from './api-key-lookup.js';
+import { ApiKeyRepository } from './api-key.repository.js';
+import { hashApiKey, prefixOf } from './api-key.js';
+import { OidcService } from './oidc.service.js';
+import { ProjectRepository } from './project.repository.js';
 
+const JWT = /^eyJ[\w-]*\.[\w-]+\.[\w-]*$/;
+
+/** Who calls, by API key or OIDC token. */
 @Injectable()
-export class AuthService implements OnApplicationBootstrap {
+export class AuthService {
   constructor(
-    private readonly database: Database,
-    @Inject(CONFIG) private readonly config: Config,
+    private readonly lookup: ApiKeyLookup,
+    private readonly keys: ApiKeyRepository,
+    private readonly projects: ProjectRepository,
+    private readonly oidc: OidcService,
   ) {}
 
-  async onApplicationBootstrap(): Promise<void> {
-    if (this.config.TRIAD_BOOTSTRAP_KEY) await this.addKey('default', 'bootstrap', this.config.TRIAD_BOOTSTRAP_KEY);
-  }
-
-  /** Makes a key valid for the project of that name, which is created if absent. Idempotent. */
-  async addKey(projectName: string, name: string, key: string): Promise<string> {
-    return this.database.platform.transaction(async (tx) => {
-      await tx.createQueryBuilder().insert().into(ProjectEntity)
-        .values({ id: newId('proj'), name: projectName }).orIgnore().execute();
-      const project = await tx.findOneByOrFail(ProjectEntity, { name: projectName });
-      await tx.createQueryBuilder().insert().into(ApiKeyEntity)
-        .values({ id: newId('key'), projectId: project.id, name, hash: hashApiKey(key), revokedAt: null }).orIgnore().execute();
+  /** Makes an admin key valid for the project of that name, which is created if absent. Idempotent. @returns the project's id. */
+  addKey(projectName: string, name: string, key: string, platform = false): Promise<string> {
+    return this.projects.transaction(async (tx) => {
+      const project = await this.projects.ensure(tx, projectName);
+      await this.keys.addAsPlatform(tx, project.id, { name, hash: hashApiKey(key), prefix: prefixOf(key), role: 'admin', platform });
       return project.id;
     });
   }
 
-  /** @throws DomainError unauthenticated unless `authorization` is `Bearer <a key that is valid>`. */
-  async authenticate(authorization: string | undefined, requestId: string): Promise<RequestContext> {
-    const key = /^Bearer\s+(\S+)$/i.exec(authorization ?? '')?.[1];
-    const found = key && await this.database.platform.findOneBy(ApiKeyEntity, { hash: hashApiKey(key), revokedAt: IsNull() });
-    if (!found) {
-      throw new DomainError('unauthenticated', key
-        ? 'The API key is not valid here. Check that it is whole, not revoked, and of this server.'
-        : 'An API key is needed: send the header `Authorization: Bearer triad_…`.');
-    }
-    return RequestContext.forKey(found.projectId, found.id, requestId);
+  /**
+   * @param authorization `Bearer ` and an API key or an OIDC token
+   * @param project of a user who has roles in several: name or id of the one to act in. A key is of one project already.
+   * @throws DomainError unauthenticated; forbidden for a user without a role there; unavailable when an issuer is away.
+   */
+  async authenticate(authorization: string | undefined, requestId: string, project?: string): Promise<RequestContext> {
+    const token = /^Bearer\s+(\S+)$/i.exec(authorization ?? '')?.[1];
+    if (!token) throw new DomainError('unauthenticated', 'An API key is needed: send the header `Authorization: Bearer triad_…`.');
+    if (JWT.test(token)) return this.oidc.authenticate(token, requestId, project);
+    const key = await this.lookup.find(hashApiKey(token));
+    if (!key) throw new DomainError('unauthenticated', 'The API key is not valid here. Check that it is whole, not revoked or expired, and of this server.');
+    return RequestContext.forKey(key.projectId, key.id, key.role, requestId, key.platform);
   }
 }

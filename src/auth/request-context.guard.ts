@@ -1,15 +1,17 @@
 import { type CanActivate, type ExecutionContext, Injectable, SetMetadata } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { randomUUID } from 'node:crypto';
+import type { RequestContext } from '../common/request-context.js';
 import { AuthService } from './auth.service.js';
-import { carrierOf } from './carrier.js';
+import { type Carrier, carrierOf } from './carrier.js';
+import { assertMay, requirementOf } from './requires-role.js';
 
 const PUBLIC = Symbol('PUBLIC');
 
 /** For routes that need no API key (health, calls with a token of their own). */
 export const Public = () => SetMetadata(PUBLIC, true);
 
-/** Authenticates once per request or operation and keeps the RequestContext for `@Ctx()`. */
+/** Authenticates once per request or operation, keeps the RequestContext for `@Ctx()`, and checks the caller's role. */
 @Injectable()
 export class RequestContextGuard implements CanActivate {
   constructor(
@@ -20,11 +22,15 @@ export class RequestContextGuard implements CanActivate {
   async canActivate(context: ExecutionContext): Promise<boolean> {
     if (this.reflector.getAllAndOverride<boolean>(PUBLIC, [context.getHandler(), context.getClass()])) return true;
     const carrier = carrierOf(context);
-    const request = carrier.req ?? carrier;
-    const params = carrier.connectionParams;
-    const authorization = params?.['Authorization'] ?? params?.['authorization'] ?? request.headers?.['authorization'];
-    carrier.triad ??= this.auth.authenticate(authorization, request.id ?? randomUUID());
-    await carrier.triad;
+    carrier.triad ??= this.authenticate(carrier);
+    assertMay(await carrier.triad, requirementOf(this.reflector, context));
     return true;
+  }
+
+  private authenticate(carrier: Carrier): Promise<RequestContext> {
+    const request = carrier.req ?? carrier;
+    const said = (name: string) => carrier.connectionParams?.[name] ?? request.headers?.[name];
+    const authorization = carrier.connectionParams?.['Authorization'] ?? said('authorization');
+    return this.auth.authenticate(authorization, request.id ?? randomUUID(), said('x-triad-project'));
   }
 }

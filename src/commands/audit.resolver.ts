@@ -1,5 +1,6 @@
 import { Args, Query, Resolver } from '@nestjs/graphql';
 import { Ctx } from '../auth/carrier.js';
+import { RequiresRole } from '../auth/requires-role.js';
 import type { RequestContext } from '../common/request-context.js';
 import { AuditEntry, AuditEntryConnection, AuditEntriesArgs } from './audit.types.js';
 import { CommandService } from './command.service.js';
@@ -8,7 +9,8 @@ import { CommandService } from './command.service.js';
 export class AuditResolver {
   constructor(private readonly commands: CommandService) {}
 
-  @Query(() => AuditEntryConnection, { description: 'The audit trail, newest first.' })
+  @RequiresRole('admin')
+  @Query(() => AuditEntryConnection, { description: 'The audit trail, newest first. Errors: forbidden.' })
   auditEntries(@Ctx() ctx: RequestContext, @Args() { filter, ...page }: AuditEntriesArgs) {
     return this.commands.audit(ctx, filter ?? {}, page);
   }

@@ -5,6 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { GraphQLResolveInfo } from 'graphql';
 import { from, lastValueFrom, type Observable } from 'rxjs';
 import { type Carrier, carrierOf } from '../auth/carrier.js';
+import { requirementOf } from '../auth/requires-role.js';
 import { type Command, CommandService } from './command.service.js';
 
 const NO_COMMAND = Symbol('NO_COMMAND');
@@ -27,7 +28,9 @@ export class CommandInterceptor implements NestInterceptor {
     const carrier = carrierOf(context);
     const command = carrier.triad && !this.reflector.getAllAndOverride<boolean>(NO_COMMAND, [context.getHandler(), context.getClass()])
       ? commandOf(context) : null;
-    return command ? from(this.run(carrier, command, next)) : next.handle();
+    if (!command) return next.handle();
+    const platform = requirementOf(this.reflector, context) === 'platform';
+    return from(this.run(carrier, { ...command, platform }, next));
   }
 
   /** The handler's RequestContext is the one with the transaction; what is read for the answer afterwards has the caller's. */

@@ -40,7 +40,7 @@ export class CommandRepository {
 
   /** Has the rows that the transaction changes from here on written down, under an audit entry. */
   async watchChanges(tx: RequestContext, entryId: string): Promise<void> {
-    await this.database.manager(tx).query("SELECT set_config('triad.audit_entry', $1, true)", [entryId]);
+    await this.database.manager(tx).query("SELECT set_config('triad.audit_entry', $1, true), set_config('triad.audit_project', $2, true)", [entryId, tx.projectId]);
   }
 
   async addEntry(ctx: RequestContext, entry: Pick<AuditEntryEntity, 'id' | 'operation' | 'arguments' | 'outcome'>): Promise<void> {

@@ -20,6 +20,8 @@ export interface Command {
   arguments: Record<string, unknown>;
   /** The caller's idempotency key and, where one request holds several commands, the place of this one. */
   key: string | null;
+  /** Whether its effect reaches beyond the caller's project. */
+  platform?: boolean;
 }
 
 export interface Outcome<T> {
@@ -57,7 +59,7 @@ export class CommandService {
     const id = newId('aud');
     const entry = { id, operation: command.operation, arguments: redact(command.arguments) as object };
     try {
-      return await this.database.transaction(ctx, async (tx) => {
+      return await this.transaction(ctx, command, async (tx) => {
         const known = command.key === null ? null : await this.knownAnswer<T>(tx, command, command.key);
         if (known) return known;
         await this.commands.watchChanges(tx, id);
@@ -84,6 +86,10 @@ export class CommandService {
   @Reconciles()
   forgetOldAnswers(): Promise<number> {
     return this.commands.removeOldKeys(TRIM);
+  }
+
+  private transaction<T>(ctx: RequestContext, { platform }: Command, work: (tx: RequestContext) => Promise<T>): Promise<T> {
+    return platform ? this.database.platformTransaction(ctx, work) : this.database.transaction(ctx, work);
   }
 
   private async knownAnswer<T>(tx: RequestContext, command: Command, key: string): Promise<Outcome<T> | null> {

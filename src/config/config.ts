@@ -20,7 +20,13 @@ export const environmentSchema = z.object({
   TRIAD_HOST: z.string().default('127.0.0.1').describe('Address the API listens on'),
   TRIAD_PORT: z.coerce.number().int().min(0).max(65535).default(4000).describe('Port the API listens on'),
   TRIAD_INTERNAL_URL: z.url().default('http://127.0.0.1:4000').describe('Where a trainer reaches the API'),
-  TRIAD_BOOTSTRAP_KEY: z.string().min(32).optional().describe('Admin API key made valid for project "default" at start'),
+  TRIAD_BOOTSTRAP_KEY: z.string().min(32).optional().describe('Platform admin API key made valid for project "default" at start; empty: the first start prints one'),
+  TRIAD_OIDC_ISSUER: z.string().default('').transform((list) => list.split(',').map((each) => each.trim()).filter((each) => each !== ''))
+    .refine((issuers) => issuers.every((issuer) => URL.canParse(issuer)), 'must be URLs, separated by commas')
+    .describe('OIDC issuers whose bearer tokens are accepted, separated by commas; empty: API keys only'),
+  TRIAD_OIDC_AUDIENCE: z.string().optional().describe('Audience that OIDC tokens must be for; needed with TRIAD_OIDC_ISSUER'),
+  TRIAD_OIDC_ROLE_CLAIM: z.string().default('triad_roles').describe('Claim of OIDC tokens that lists roles, each `project:role`, or `role` for TRIAD_OIDC_PROJECT'),
+  TRIAD_OIDC_PROJECT: z.string().default('default').describe('Project of roles that an OIDC token names without one'),
   TRIAD_SECRET_KEY: z.string().regex(/^[A-Za-z0-9+/=_-]{43,44}$/, 'must be 32 random bytes in base64').describe('Key that encrypts stored secrets (32 bytes, base64)'),
   TRIAD_RUNTIME_URL: z.url().describe('Inference runtime speaking vLLM\'s routes, generation'),
   TRIAD_SCORER_URL: z.url().describe('Inference runtime speaking vLLM\'s routes, reward models'),

@@ -8,7 +8,7 @@ const UNWATCHED = [
 
 /**
  * Rows that a command changes are written down by the database itself, so that no service can forget to. A command tells
- * its audit entry's id in `triad.audit_entry`, for its transaction; without one the trigger does nothing. Columns that
+ * its audit entry's id in `triad.audit_entry` and its caller's project in `triad.audit_project`, for its transaction; without one the trigger does nothing. Columns that
  * hold secrets or their hashes are left out.
  */
 const RECORD_CHANGE = `
@@ -24,7 +24,7 @@ BEGIN
     IF old_row IS NULL AND to_jsonb(OLD) = to_jsonb(NEW) THEN RETURN NULL; END IF;
   END IF;
   INSERT INTO audit_changes (project_id, entry_id, "table", row_id, before, after)
-  VALUES (coalesce(whole ->> 'project_id', whole ->> 'id'), current_setting('triad.audit_entry'), TG_TABLE_NAME,
+  VALUES (current_setting('triad.audit_project'), current_setting('triad.audit_entry'), TG_TABLE_NAME,
     coalesce(whole ->> 'id', whole ->> 'prompt_id', whole ->> 'model_id', ''), coalesce(old_row, CASE WHEN TG_OP = 'UPDATE' THEN '{}'::jsonb END), coalesce(new_row, CASE WHEN TG_OP = 'UPDATE' THEN '{}'::jsonb END));
   RETURN NULL;
 END $function$`;

@@ -43,6 +43,12 @@ export class Database implements OnApplicationShutdown {
     return scopedTo(this.tenants, ctx.projectId).transaction((tx) => work(ctx.inTransaction(tx)));
   }
 
+  /** As `transaction`, but as the owner: for a command of the platform's, whose effect reaches beyond one project. */
+  platformTransaction<T>(ctx: RequestContext, work: (ctx: RequestContext) => Promise<T>): Promise<T> {
+    if (ctx.tx) return work(ctx);
+    return this.owner.transaction((tx) => work(ctx.inTransaction(tx)));
+  }
+
   /** For the platform's own tasks that belong to no project (relay, reconciler, authentication, start-up). */
   get platform(): EntityManager {
     return this.owner.manager;

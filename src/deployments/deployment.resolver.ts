@@ -1,5 +1,6 @@
 import { Args, Mutation, Parent, Query, ResolveField, Resolver } from '@nestjs/graphql';
 import { Ctx } from '../auth/carrier.js';
+import { RequiresRole } from '../auth/requires-role.js';
 import { PageArgs } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
 import type { ProviderEntity } from './deployment.entity.js';
@@ -15,6 +16,7 @@ export class DeploymentResolver {
     return this.service.list(ctx, page);
   }
 
+  @RequiresRole('deployer')
   @Mutation(() => Deployment, { description: 'Gives apps a name to call. Errors: bad_input, model_not_found, conflict.' })
   createDeployment(@Ctx() ctx: RequestContext, @Args('input') input: CreateDeploymentInput) {
     return this.service.createDeployment(ctx, input);
@@ -30,6 +32,7 @@ export class ProviderResolver {
     return this.service.listProviders(ctx, page);
   }
 
+  @RequiresRole('admin')
   @Mutation(() => Provider, { description: 'Adds an OpenAI-compatible endpoint. Errors: bad_input, conflict.' })
   createProvider(@Ctx() ctx: RequestContext, @Args('input') input: CreateProviderInput) {
     return this.service.createProvider(ctx, input);

@@ -1,5 +1,6 @@
 import { Args, Int, Mutation, Parent, Query, ResolveField, Resolver } from '@nestjs/graphql';
 import { Ctx } from '../auth/carrier.js';
+import { RequiresRole } from '../auth/requires-role.js';
 import { PageArgs } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
 import type { ModelVersionEntity } from './model.entity.js';
@@ -20,6 +21,7 @@ export class ModelVersionResolver {
     return this.models.registerBaseModel(ctx, input);
   }
 
+  @RequiresRole('deployer')
   @Mutation(() => ModelVersion, { description: 'Moves an alias to a version and emits model.alias.moved. Errors: bad_input, not_found, conflict.' })
   setModelAlias(
     @Ctx() ctx: RequestContext,

@@ -1,5 +1,6 @@
 import { Args, Float, Mutation, Parent, ResolveField, Resolver } from '@nestjs/graphql';
 import { Ctx } from '../auth/carrier.js';
+import { RequiresRole } from '../auth/requires-role.js';
 import { NoCommand } from '../commands/command.interceptor.js';
 import type { RequestContext } from '../common/request-context.js';
 import { RewardReport } from '../fine-tune-jobs/fine-tune-job.types.js';
@@ -11,6 +12,7 @@ import { ScoreAnswersInput } from './reward-model.types.js';
 export class RewardModelResolver {
   constructor(private readonly rewardModels: RewardModelService) {}
 
+  @RequiresRole('viewer')
   @NoCommand()
   @Mutation(() => [Float], { description: 'Raw rewards, one per conversation, in order; higher is better, only differences mean something. Errors: bad_input, not_found, unavailable.' })
   scoreAnswers(@Ctx() ctx: RequestContext, @Args('input') input: ScoreAnswersInput) {

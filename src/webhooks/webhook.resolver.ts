@@ -1,5 +1,6 @@
 import { Args, ID, Mutation, Query, Resolver } from '@nestjs/graphql';
 import { Ctx } from '../auth/carrier.js';
+import { RequiresRole } from '../auth/requires-role.js';
 import { PageArgs } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
 import { EVENT_TYPES } from './event-types.js';
@@ -25,6 +26,7 @@ export class WebhookResolver {
     return this.webhooks.listDeliveries(ctx, endpointId, page);
   }
 
+  @RequiresRole('admin')
   @Mutation(() => CreatedWebhookEndpoint, { description: 'Adds an endpoint; the answer alone shows its secret. Errors: bad_input.' })
   createWebhookEndpoint(
     @Ctx() ctx: RequestContext,
@@ -34,16 +36,19 @@ export class WebhookResolver {
     return this.webhooks.createEndpoint(ctx, url, eventTypes);
   }
 
+  @RequiresRole('admin')
   @Mutation(() => WebhookEndpoint, { description: 'Sends nothing more to it; what is pending fails. Errors: not_found.' })
   disableWebhookEndpoint(@Ctx() ctx: RequestContext, @Args('id', { type: () => ID }) id: string) {
     return this.webhooks.disableEndpoint(ctx, id);
   }
 
+  @RequiresRole('admin')
   @Mutation(() => WebhookEndpoint, { description: 'Sends it the events from now on. Errors: not_found.' })
   enableWebhookEndpoint(@Ctx() ctx: RequestContext, @Args('id', { type: () => ID }) id: string) {
     return this.webhooks.enableEndpoint(ctx, id);
   }
 
+  @RequiresRole('admin')
   @Mutation(() => WebhookDelivery, { description: 'Sends an event to its endpoint once more, now. Errors: not_found, conflict.' })
   redeliverWebhook(@Ctx() ctx: RequestContext, @Args('deliveryId', { type: () => ID }) deliveryId: string) {
     return this.webhooks.redeliver(ctx, deliveryId);

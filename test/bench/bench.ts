@@ -1,5 +1,5 @@
 /**
- * `npm run bench [sft] [graphql] [chat] [outbox]`: compares Triad with the bare thing in one run, pair by pair, and keeps the table
+ * `npm run bench [sft] [graphql] [chat] [webhooks] [outbox]`: compares Triad with the bare thing in one run, pair by pair, and keeps the table
  * in docs/benchmarks.md. Numbers hold for the machine and the minute; the ratios are what to look at.
  */
 import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -12,6 +12,7 @@ import { benchGraphqlRead } from './graphql-read.js';
 import { benchOutbox, type Latency } from './outbox.js';
 import type { PairedResult } from './pairs.js';
 import { benchSft } from './sft.js';
+import { benchWebhooks } from './webhooks.js';
 
 const wanted = process.argv.slice(2);
 const models = resolve(process.env['TRIAD_HOME'] || '.triad', 'models');
@@ -24,14 +25,15 @@ Object.assign(process.env, { TRIAD_HOME: home, TRIAD_PORT: '0', DATABASE_URL: po
 const { findOrStartService } = await import('../../demo/service.js');
 const service = await findOrStartService();
 try {
-  const benches: Record<string, () => Promise<PairedResult>> = {
-    graphql: () => benchGraphqlRead(service, postgres.url),
-    chat: () => benchChatEdge(service),
-    sft: () => benchSft(service, join(models, 'smollm2-135m-instruct')),
+  const benches: Record<string, () => Promise<PairedResult[]>> = {
+    graphql: () => benchGraphqlRead(service, { postgres: postgres.url, redis: redis.url }),
+    chat: async () => [await benchChatEdge(service)],
+    webhooks: () => benchWebhooks(service),
+    sft: async () => [await benchSft(service, join(models, 'smollm2-135m-instruct'))],
   };
   const results: PairedResult[] = [];
   for (const [name, bench] of Object.entries(benches)) {
-    if (wanted.length === 0 || wanted.includes(name)) results.push(await bench());
+    if (wanted.length === 0 || wanted.includes(name)) results.push(...await bench());
   }
   const latencies = wanted.length === 0 || wanted.includes('outbox') ? [await benchOutbox(service, postgres.url, redis.url)] : [];
   const page = report(results, latencies);

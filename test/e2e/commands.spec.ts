@@ -75,10 +75,10 @@ describe('npm start', () => {
     await Promise.race([ready, exited]);
     return { launcher, exited, output: () => output };
   }
+  const apiKey = () => (JSON.parse(readFileSync(join(home, 'credentials.json'), 'utf8')) as { apiKey: string }).apiKey;
   const graphql = async (query: string) => {
     const { url } = JSON.parse(readFileSync(join(home, 'running.json'), 'utf8')) as { url: string };
-    const { apiKey } = JSON.parse(readFileSync(join(home, 'credentials.json'), 'utf8')) as { apiKey: string };
-    const response = await fetch(`${url}/graphql`, { method: 'POST', headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' }, body: JSON.stringify({ query }) });
+    const response = await fetch(`${url}/graphql`, { method: 'POST', headers: { authorization: `Bearer ${apiKey()}`, 'content-type': 'application/json' }, body: JSON.stringify({ query }) });
     return (await response.json()) as { data: any };
   };
 
@@ -96,6 +96,7 @@ describe('npm start', () => {
   it('keeps data between starts, refuses a second start, and comes back after kill -9', async () => {
     const first = await start(0);
     expect(first.output()).toContain('Triad is ready');
+    expect(first.output().split(apiKey())).toHaveLength(2); // shown once
     await graphql('mutation { createPromptVersion(input: { name: "kept", messages: [{ role: user, content: "x" }], labels: ["production"] }) { id } }');
     const second = await start(0);
     expect(await second.exited).toBe(1);
@@ -104,6 +105,7 @@ describe('npm start', () => {
     first.launcher.kill('SIGKILL'); // leaves the embedded servers behind
     await first.exited;
     const third = await start(0);
+    expect(third.output()).not.toContain(apiKey());
     expect(await graphql('{ prompt(name: "kept") { version } }')).toEqual({ data: { prompt: { version: 1 } } });
     third.launcher.kill('SIGTERM');
     expect(await third.exited).toBe(0);

@@ -143,3 +143,19 @@ describe('the audit trail', () => {
     await expect(tenant.query('DELETE FROM audit_changes')).rejects.toThrow('permission denied');
   });
 });
+
+describe('a command of the platform\'s', () => {
+  const CREATE_PROJECT = 'mutation ($name: String!, $key: String) { createProject(name: $name, idempotencyKey: $key) { secret project { id name } } }';
+
+  it('is one transaction too: the project, its key, the audit entry and the answer, secret included', async () => {
+    const key = randomUUID();
+    const first = await gateway.graphql(CREATE_PROJECT, { name: 'acme', key });
+    expect(await gateway.graphql(CREATE_PROJECT, { name: 'acme', key })).toEqual(first);
+    await expect(gateway.graphql(CREATE_PROJECT, { name: 'acme' })).rejects.toMatchObject({ code: 'conflict' });
+    const { auditEntries } = await gateway.graphql('{ auditEntries(first: 2, filter: { operation: "createProject" }) { nodes { outcome changes { table rowId after } } } }');
+    const [refused, made] = auditEntries.nodes;
+    expect(refused).toMatchObject({ outcome: 'conflict', changes: [] });
+    expect(made.changes.map(({ table }: any) => table)).toEqual(['projects', 'api_keys']);
+    expect(JSON.stringify(made)).not.toContain(first['createProject'].secret);
+  });
+});

@@ -55,7 +55,7 @@ describe('webhooks', () => {
 
   beforeAll(async () => {
     gateway = await startGateway({ worker: true });
-    ctx = RequestContext.forKey(await gateway.app.get(AuthService).addKey('default', 'spec', generateApiKey()), 'spec', 'spec');
+    ctx = RequestContext.forKey(await gateway.app.get(AuthService).addKey('default', 'spec', generateApiKey()), 'spec', 'admin', 'spec');
   });
   afterAll(() => gateway.stop());
   afterEach(async () => {
@@ -249,7 +249,7 @@ describe('webhooks', () => {
     receivers.push(others);
     await as('mutation ($url: String!) { createWebhookEndpoint(url: $url) { secret } }', { url: others.url });
     const otherProject = await gateway.app.get(AuthService).addKey('other', 'spec', generateApiKey());
-    await emit({ id: 'theirs' }, RequestContext.forKey(otherProject, 'spec', 'spec'));
+    await emit({ id: 'theirs' }, RequestContext.forKey(otherProject, 'spec', 'admin', 'spec'));
     await others.has(1);
     expect(JSON.parse(others.received[0]!.body)).toMatchObject({ data: { id: 'theirs' } });
     expect(receiver.received).toHaveLength(1);
@@ -276,7 +276,7 @@ describe('webhooks where private addresses are not allowed', () => {
     const database = gateway.app.get(Database);
     await database.platform.query('UPDATE webhook_endpoints SET url = $2 WHERE id = $1', [endpoint.id, receiver.url.replace('127.0.0.1', 'localhost')]);
     const projectId = await gateway.app.get(AuthService).addKey('default', 'spec', generateApiKey());
-    await database.transaction(RequestContext.forKey(projectId, 'spec', 'spec'), (tx) => gateway.app.get(EventService).emit(tx, 'evaluation.succeeded', {}));
+    await database.transaction(RequestContext.forKey(projectId, 'spec', 'admin', 'spec'), (tx) => gateway.app.get(EventService).emit(tx, 'evaluation.succeeded', {}));
     await vi.waitFor(async () => {
       const { webhookDeliveries: { nodes } } = await gateway.graphql(DELIVERIES, { id: endpoint.id });
       expect(nodes).toMatchObject([{ status: 'pending', attempts: [{ status: null, response: expect.stringContaining('not a public address') }] }]);

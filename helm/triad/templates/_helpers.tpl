@@ -80,7 +80,5 @@ volumeMounts:
 - name: migrate
   {{- include "triad.container" . | nindent 2 }}
   command: [node, dist/src/migrate.js]
-  env:
-    - name: DATABASE_URL
-      valueFrom: { secretKeyRef: { name: {{ include "triad.secret" .root }}, key: DATABASE_URL } }
+  env: {{- include "triad.env" .root | nindent 4 }}
 {{- end }}

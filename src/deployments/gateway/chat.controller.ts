@@ -2,6 +2,7 @@ import { Body, Controller, Get, HttpCode, Param, Post, Res } from '@nestjs/commo
 import { ApiBearerAuth, ApiBody, ApiOkResponse, ApiOperation, ApiParam } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Ctx } from '../../auth/carrier.js';
+import { RequiresRole } from '../../auth/requires-role.js';
 import { NoCommand } from '../../commands/command.interceptor.js';
 import type { RequestContext } from '../../common/request-context.js';
 import { chatRequestSchema, parseChatRequest } from './chat-request.js';
@@ -20,6 +21,7 @@ export class ChatController {
   @ApiOperation({ summary: 'OpenAI\'s chat completions', description: 'Fields that are not listed are passed on to the model\'s runtime or provider as they are.' })
   @ApiBody({ schema: chatRequestSchema })
   @ApiOkResponse({ description: 'A chat completion; with `stream: true` server-sent events that end with `data: [DONE]`' })
+  @RequiresRole('viewer')
   @NoCommand()
   @Post('chat/completions')
   @HttpCode(200)
