@@ -11,7 +11,7 @@ const FEATURES = {
   'reward-models': ['deployments', 'fine-tune-jobs', 'models', 'prompts'],
   evaluations: ['datasets', 'models', 'prompts', 'reward-models', 'deployments', 'webhooks'],
 };
-const PLATFORM = ['auth', 'commands', 'config', 'database', 'queue'];
+const PLATFORM = ['auth', 'commands', 'config', 'database', 'graphql', 'limits', 'queue'];
 
 const anyOf = (names) => `(${names.join('|')})`;
 const features = anyOf(Object.keys(FEATURES));

@@ -8,6 +8,7 @@ import { lexicographicSortSchema, printSchema } from 'graphql';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { AppModule } from '../src/app.module.js';
 import { withIdempotencyArgument } from '../src/commands/idempotency-argument.js';
+import { describeErrors } from '../src/common/openai-errors.openapi.js';
 
 /** The resolver classes of a module and of those that it imports. */
 function resolversOf(module: object, seen = new Set<object>()): Set<new () => object> {
@@ -28,7 +29,7 @@ await builder.close();
 
 const { version, description } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string; description: string };
 const app = await NestFactory.create<NestFastifyApplication>(AppModule, new FastifyAdapter(), { preview: true, logger: ['error'] });
-const document = SwaggerModule.createDocument(app, new DocumentBuilder().setOpenAPIVersion('3.1.0')
-  .setTitle('Triad').setVersion(version).setDescription(description).setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0').addBearerAuth().build());
+const document = describeErrors(SwaggerModule.createDocument(app, new DocumentBuilder().setOpenAPIVersion('3.1.0')
+  .setTitle('Triad').setVersion(version).setDescription(description).setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0').addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key, `triad_…`' }).build()));
 writeFileSync('openapi.json', `${JSON.stringify(document, null, 2)}\n`);
 await app.close();

@@ -1,19 +1,17 @@
-import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
 import { Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
-import { GraphQLModule } from '@nestjs/graphql';
 import { AuthModule } from './auth/auth.module.js';
-import { formatGraphqlError, subscriptionErrors } from './common/graphql-error.js';
 import { HttpErrorFilter } from './common/http-error.filter.js';
 import { CommandModule } from './commands/command.module.js';
-import { withIdempotencyArgument } from './commands/idempotency-argument.js';
 import { ConfigModule } from './config/config.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import { DeploymentModule } from './deployments/deployment.module.js';
 import { DatasetModule } from './datasets/dataset.module.js';
 import { EvaluationModule } from './evaluations/evaluation.module.js';
 import { FineTuneJobModule } from './fine-tune-jobs/fine-tune-job.module.js';
+import { GraphqlModule } from './graphql/graphql.module.js';
 import { HealthController } from './health.controller.js';
+import { LimitsModule } from './limits/limits.module.js';
 import { ModelModule } from './models/model.module.js';
 import { PromptModule } from './prompts/prompt.module.js';
 import { QueueModule } from './queue/queue.module.js';
@@ -28,20 +26,8 @@ import { WebhookModule } from './webhooks/webhook.module.js';
     QueueModule,
     AuthModule,
     CommandModule,
-    GraphQLModule.forRoot<ApolloDriverConfig>({
-      driver: ApolloDriver,
-      autoSchemaFile: true,
-      sortSchema: true,
-      transformSchema: withIdempotencyArgument,
-      path: '/graphql',
-      csrfPrevention: true,
-      allowBatchedHttpRequests: false,
-      graphiql: false,
-      includeStacktraceInErrorResponses: false,
-      formatError: formatGraphqlError,
-      subscriptions: { 'graphql-ws': { path: '/graphql', ...subscriptionErrors } },
-      context: (request: object, reply: object) => ('connectionParams' in request ? request : { req: request, reply }),
-    }),
+    LimitsModule,
+    GraphqlModule,
     PromptModule,
     ModelModule,
     DatasetModule,

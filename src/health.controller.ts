@@ -1,5 +1,5 @@
 import { Controller, Get } from '@nestjs/common';
-import { ApiOperation, ApiResponse } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiResponse } from '@nestjs/swagger';
 import { Public } from './auth/request-context.guard.js';
 import { DomainError } from './common/errors.js';
 import { Database } from './database/database.js';
@@ -14,6 +14,7 @@ export class HealthController {
   ) {}
 
   @ApiOperation({ summary: 'The process answers' })
+  @ApiOkResponse({ description: 'It does', schema: { type: 'object', required: ['status'], properties: { status: { const: 'ok' } } } as object })
   @Get('live')
   live() {
     return { status: 'ok' };
@@ -21,6 +22,7 @@ export class HealthController {
 
   @ApiOperation({ summary: 'Postgres and Redis answer, and Redis never evicts' })
   @ApiResponse({ status: 503, description: 'What is wrong' })
+  @ApiOkResponse({ description: 'They do', schema: { type: 'object', required: ['status'], properties: { status: { const: 'ok' } } } as object })
   @Get('ready')
   async ready() {
     const checks = await Promise.allSettled([this.database.platform.query('SELECT 1'), this.queues.assertUsable()]);

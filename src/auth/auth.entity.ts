@@ -1,4 +1,5 @@
 import { Column, CreateDateColumn, Entity, Index, ManyToOne, JoinColumn, PrimaryColumn } from 'typeorm';
+import type { Limits } from '../common/limits.js';
 import type { CallerRole } from '../common/request-context.js';
 
 /** A tenant. Every other row belongs to one. */
@@ -6,6 +7,7 @@ import type { CallerRole } from '../common/request-context.js';
 export class ProjectEntity {
   @PrimaryColumn('text') id: string;
   @Column('text', { unique: true }) name: string;
+  @Column('jsonb', { nullable: true }) limits: Limits | null;
   @CreateDateColumn({ type: 'timestamptz' }) createdAt: Date;
 }
 
@@ -24,6 +26,7 @@ export class ApiKeyEntity {
   @Column('boolean', { default: false }) platform: boolean;
   /** Principal that made it; null: the platform itself. */
   @Column('text', { nullable: true }) createdBy: string | null;
+  @Column('jsonb', { nullable: true }) limits: Limits | null;
   @CreateDateColumn({ type: 'timestamptz' }) createdAt: Date;
   @Column('timestamptz', { nullable: true }) expiresAt: Date | null;
   /** To the minute. */

@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { createHash } from 'node:crypto';
 import { deserialize, serialize } from 'node:v8';
 import { DomainError } from '../common/errors.js';
+import { asDomainError } from '../common/expected-failure.js';
 import { newId } from '../common/ids.js';
 import { decodeCursor, type Page, type PageArgs, toPage } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
@@ -69,7 +70,7 @@ export class CommandService {
         return { answer, replayed: false };
       });
     } catch (error) {
-      await this.commands.addEntry(ctx, { ...entry, outcome: error instanceof DomainError ? error.code : 'internal' })
+      await this.commands.addEntry(ctx, { ...entry, outcome: asDomainError(error)?.code ?? 'internal' })
         .catch((reason: unknown) => this.logger.error(`The failure of ${command.operation} (${ctx.requestId}) could not be written to the audit trail: ${String(reason)}`));
       throw error;
     }

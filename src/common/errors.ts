@@ -14,6 +14,9 @@ export const ERROR_STATUS = {
   fenced: 409,
   too_large: 413,
   idempotency_mismatch: 422,
+  rate_limited: 429,
+  insufficient_quota: 429,
+  quota_exceeded: 403,
   unavailable: 503,
   upstream_failed: 502,
 } as const;

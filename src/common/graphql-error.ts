@@ -1,41 +1,51 @@
-import { unwrapResolverError } from '@apollo/server/errors';
 import { BadRequestException, Logger } from '@nestjs/common';
-import { type ExecutionResult, type FormattedExecutionResult, GraphQLError, type GraphQLFormattedError } from 'graphql';
-import { DomainError } from './errors.js';
-import { storeUnavailable } from './unavailable.js';
+import { GraphQLError, type GraphQLFormattedError, Kind } from 'graphql';
+import { asDomainError } from './expected-failure.js';
 
 const logger = new Logger('GraphQL');
 
 /**
- * What a GraphQL client sees of an error: a message and a stable `extensions.code`, never a stack or SQL. Anything that
- * is not an expected failure is logged here and answered as `internal`.
+ * What a GraphQL client sees of an error: a message, a stable `extensions.code` and the request's id, never a stack or
+ * SQL. Anything that is not an expected failure is logged here and answered as `internal`.
  */
 export function formatGraphqlError(formatted: GraphQLFormattedError, error: unknown): GraphQLFormattedError {
-  const thrown = unwrapResolverError(error);
-  const original = storeUnavailable(thrown) ?? thrown;
-  const place = { ...(formatted.locations && { locations: formatted.locations }), ...(formatted.path && { path: formatted.path }) };
-  if (original instanceof DomainError) {
-    return { message: original.message, ...place, extensions: { code: original.code, ...(original.param && { param: original.param }) } };
+  const thrown = rootOf(error);
+  const requestId = error instanceof GraphQLError ? error.extensions['requestId'] as string | undefined : undefined;
+  const answer = (message: string, extensions: Record<string, unknown>): GraphQLFormattedError => ({
+    message,
+    ...(formatted.locations && { locations: formatted.locations }),
+    ...(formatted.path && { path: formatted.path }),
+    extensions: { ...extensions, ...(requestId !== undefined && { requestId }) },
+  });
+  const expected = asDomainError(thrown);
+  if (expected) return answer(expected.message, { code: expected.code, ...(expected.param && { param: expected.param }) });
+  if (thrown instanceof BadRequestException) {
+    const { message } = thrown.getResponse() as { message: string | string[] };
+    return answer([message].flat().join('; '), { code: 'bad_input' });
   }
-  if (original instanceof BadRequestException) {
-    const { message } = original.getResponse() as { message: string | string[] };
-    return { message: [message].flat().join('; '), ...place, extensions: { code: 'bad_input' } };
-  }
-  // Errors of the GraphQL layer itself (syntax, unknown field, wrong type) speak about the client's document.
-  if (original instanceof GraphQLError) {
-    const code = formatted.extensions?.['code'];
-    if (code !== 'INTERNAL_SERVER_ERROR') return { message: formatted.message, ...place, extensions: { code: code ?? 'bad_input' } };
-    // graphql-js finds a null given for an argument with a default only while executing.
-    if (/^Argument /.test(original.message)) return { message: formatted.message, ...place, extensions: { code: 'bad_input' } };
-  }
-  logger.error(original instanceof Error ? original.stack : String(original));
-  return { message: 'An internal error happened; it is in the server\'s log.', ...place, extensions: { code: 'internal' } };
+  if (error instanceof GraphQLError && isOfTheDocument(error)) return answer(formatted.message, codeOf(error));
+  logger.error(`${requestId ?? ''} ${thrown instanceof Error ? thrown.stack : String(thrown)}`);
+  return answer('An internal error happened; it is in the server\'s log.', { code: 'internal' });
 }
 
-/** The same for operations over WebSocket, which Apollo's formatter does not see: options of graphql-ws. */
-export const subscriptionErrors = {
-  onError: (_context: unknown, _id: string, _payload: unknown, errors: readonly GraphQLError[]) =>
-    errors.map((error) => formatGraphqlError(error.toJSON(), error)),
-  onNext: (_context: unknown, _id: string, _payload: unknown, _args: unknown, result: ExecutionResult): FormattedExecutionResult | undefined =>
-    result.errors && { ...result, errors: result.errors.map((error) => formatGraphqlError(error.toJSON(), error)) },
-};
+/** What was thrown, below what the layers above have wrapped it in. */
+function rootOf(error: unknown): unknown {
+  return error instanceof GraphQLError && error.originalError ? rootOf(error.originalError) : error;
+}
+
+/** Errors of the GraphQL layer itself (syntax, unknown field, wrong type, limits) speak about the client's document. */
+function isOfTheDocument(error: GraphQLError): boolean {
+  const code = error.extensions['code'];
+  if (code !== undefined && code !== 'INTERNAL_SERVER_ERROR') return true;
+  // graphql-js finds a wrong variable, and a null given for an argument with a default, only while executing.
+  if (error.nodes?.[0]?.kind === Kind.VARIABLE_DEFINITION || /^Argument /.test(error.message)) return true;
+  return error.path === undefined && !(error.originalError && !(error.originalError instanceof GraphQLError));
+}
+
+function codeOf(error: GraphQLError): Record<string, unknown> {
+  const { code, limit, maximum } = error.extensions;
+  if (limit !== undefined) return { code: 'query_too_complex', limit, maximum };
+  const tokens = /more that? (\d+) tokens/.exec(error.message);
+  if (tokens) return { code: 'query_too_complex', limit: 'tokens', maximum: Number(tokens[1]) };
+  return { code: code === undefined || code === 'INTERNAL_SERVER_ERROR' ? 'bad_input' : code };
+}

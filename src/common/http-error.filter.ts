@@ -1,13 +1,16 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException, Logger } from '@nestjs/common';
 import type { GqlContextType } from '@nestjs/graphql';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { DomainError } from './errors.js';
-import { storeUnavailable } from './unavailable.js';
+import type { DomainError } from './errors.js';
+import { asDomainError } from './expected-failure.js';
 
 /** OpenAI's error shape, which the REST edge answers with. */
 export interface ErrorBody {
   error: { message: string; type: string; param: string | null; code: string };
 }
+
+/** Codes of failures of HTTP itself, by status. */
+const HTTP_CODES: Record<number, string> = { 404: 'not_found', 405: 'method_not_allowed', 413: 'too_large', 415: 'unsupported_media_type' };
 
 function typeOf(status: number): string {
   if (status === 401) return 'authentication_error';
@@ -16,17 +19,28 @@ function typeOf(status: number): string {
 }
 
 /** Status and body for any error; one that is not expected keeps its details to the log. */
-export function httpError(thrown: unknown): { status: number; body: ErrorBody; expected: boolean } {
-  const error = storeUnavailable(thrown) ?? thrown;
-  const known = error instanceof DomainError ? { status: error.status, message: error.message, param: error.param, code: error.code as string }
-    : error instanceof HttpException ? { status: error.getStatus(), message: messageOf(error), param: null, code: error.getStatus() === 404 ? 'not_found' : 'bad_input' }
-    : isFastifyClientError(error) ? { status: error.statusCode, message: error.message, param: null, code: 'bad_input' }
-    : null;
-  const { status, message, param, code } = known ?? { status: 500, message: 'An internal error happened; it is in the server\'s log.', param: null, code: 'internal' };
-  return { status, body: { error: { message, type: typeOf(status), param, code } }, expected: known !== null };
+export function httpError(error: unknown): { status: number; body: ErrorBody; expected: boolean } {
+  const known = knownError(error);
+  const { status, ...body } = known ?? { status: 500, message: 'An internal error happened; it is in the server\'s log.', type: 'server_error', param: null, code: 'internal' };
+  return { status, body: { error: body }, expected: known !== null };
 }
 
-function messageOf(error: HttpException): string {
+function knownError(error: unknown): (ErrorBody['error'] & { status: number }) | null {
+  const domain = asDomainError(error);
+  if (domain) return { status: domain.status, ...openaiWords(domain) };
+  const status = error instanceof HttpException ? error.getStatus() : isFastifyClientError(error) ? error.statusCode : null;
+  if (status === null) return null;
+  return { status, message: messageOf(error as Error), type: typeOf(status), param: null, code: HTTP_CODES[status] ?? 'bad_input' };
+}
+
+/** The codes that OpenAI's clients look for; of a rate limit `param` says what is limited. */
+function openaiWords({ code, message, param, status }: DomainError): ErrorBody['error'] {
+  if (code === 'rate_limited') return { message, type: param ?? 'requests', param: null, code: 'rate_limit_exceeded' };
+  return { message, type: code === 'insufficient_quota' ? code : typeOf(status), param, code };
+}
+
+function messageOf(error: Error): string {
+  if (!(error instanceof HttpException)) return error.message;
   const response = error.getResponse();
   return typeof response === 'string' ? response : [(response as { message?: string | string[] }).message ?? error.message].flat().join('; ');
 }

@@ -6,7 +6,7 @@ export type IdPrefix =
   | 'prm' | 'prmv' | 'ds' | 'dsv'
   | 'mdl' | 'mdlv' | 'art' | 'edge'
   | 'ftjob' | 'ckpt' | 'suite' | 'eval' | 'smpl'
-  | 'prov' | 'dep' | 'whk' | 'whd';
+  | 'prov' | 'dep' | 'whk' | 'whd' | 'whr' | 'whin';
 
 export function newId(prefix: IdPrefix): string {
   return typeid(prefix).toString();

@@ -1,14 +1,18 @@
 import type { Type } from '@nestjs/common';
-import { ArgsType, Field, Int, ObjectType } from '@nestjs/graphql';
-import { IsOptional, IsString, Max, Min } from 'class-validator';
+import { ArgsType, Field, InputType, Int, ObjectType, registerEnumType } from '@nestjs/graphql';
+import { Type as TypeOf } from 'class-transformer';
+import { IsDate, IsIn, IsInt, IsOptional, IsString, Max, Min, ValidateNested } from 'class-validator';
 import { DomainError } from './errors.js';
 
 @ObjectType({ description: 'Relay page information.' })
 export class PageInfo {
   @Field() hasNextPage: boolean;
+  @Field() hasPreviousPage: boolean;
+  @Field(() => String, { nullable: true, description: 'Pass as `before` for the page before.' }) startCursor: string | null;
   @Field(() => String, { nullable: true, description: 'Pass as `after` for the next page.' }) endCursor: string | null;
 }
 
+/** Pages of what has one order only, read forwards. */
 @ArgsType()
 export class PageArgs {
   @Field(() => Int, { defaultValue: 50, description: 'Page size, 1–500.' })
@@ -18,6 +22,78 @@ export class PageArgs {
   @Field(() => String, { nullable: true, description: '`endCursor` of the page before.' })
   @IsOptional() @IsString()
   after?: string | null;
+}
+
+/** Relay's page arguments, forwards and backwards. */
+@ArgsType()
+export class KeysetArgs {
+  @Field(() => Int, { nullable: true, description: 'Page size from the start or after `after`, 1–500. Default: 50.' })
+  @IsOptional() @IsInt() @Min(1) @Max(500)
+  first?: number | null;
+
+  @Field(() => String, { nullable: true, description: 'A cursor of the same ordering: the page after it.' })
+  @IsOptional() @IsString()
+  after?: string | null;
+
+  @Field(() => Int, { nullable: true, description: 'Page size from the end or before `before`, 1–500; not with `first`.' })
+  @IsOptional() @IsInt() @Min(1) @Max(500)
+  last?: number | null;
+
+  @Field(() => String, { nullable: true, description: 'A cursor of the same ordering: the page before it.' })
+  @IsOptional() @IsString()
+  before?: string | null;
+}
+
+export const OrderDirectionEnum = { asc: 'asc', desc: 'desc' } as const;
+export type OrderDirection = keyof typeof OrderDirectionEnum;
+registerEnumType(OrderDirectionEnum, { name: 'OrderDirection' });
+
+/** What a list is sorted by; equal keys by id. */
+export interface Order<F extends string> {
+  field: F;
+  direction: OrderDirection;
+}
+
+/** Arguments of a list with a filter and an order. */
+export interface ListArgs<Filter extends object, F extends string> extends KeysetArgs {
+  filter?: Filter | null;
+  orderBy?: Order<F> | null;
+}
+
+@InputType()
+export class CreatedFilter {
+  @Field(() => Date, { nullable: true }) @IsOptional() @IsDate() createdAfter?: Date | null;
+  @Field(() => Date, { nullable: true }) @IsOptional() @IsDate() createdBefore?: Date | null;
+}
+
+@InputType()
+export class NamedFilter extends CreatedFilter {
+  @Field(() => String, { nullable: true, description: 'Names that start so, such as a folder with its slash.' }) @IsOptional() @IsString() namePrefix?: string | null;
+  @Field(() => String, { nullable: true, description: 'Names that hold this, in either case.' }) @IsOptional() @IsString() nameContains?: string | null;
+}
+
+/**
+ * Makes the arguments of a list: pages, `filter` and `orderBy`; extend it with a class under `@ArgsType()`.
+ * @param name of the node type; the inputs are called `<Node>Order` and `<Node>OrderField`
+ * @param fields what it may be sorted by; the first is the default, and newest or highest first
+ */
+export function listArgsOf<Filter extends object, F extends string>(
+  name: string, filter: Type<Filter>, fields: readonly [F, ...F[]], fallback: OrderDirection = 'desc',
+): Type<ListArgs<Filter, F>> {
+  const FieldEnum: object = Object.fromEntries(fields.map((field) => [field, field]));
+  registerEnumType(FieldEnum, { name: `${name}OrderField` });
+
+  @InputType(`${name}Order`)
+  class OrderInput implements Order<F> {
+    @Field(() => FieldEnum, { defaultValue: fields[0] }) @IsIn(fields as readonly string[]) field: F = fields[0];
+    @Field(() => OrderDirectionEnum, { defaultValue: fallback }) @IsIn(Object.keys(OrderDirectionEnum)) direction: OrderDirection = fallback;
+  }
+  @ArgsType()
+  class Args extends KeysetArgs implements ListArgs<Filter, F> {
+    @Field(() => filter, { nullable: true }) @IsOptional() @ValidateNested() @TypeOf(() => filter) filter?: Filter | null;
+    @Field(() => OrderInput, { nullable: true, description: `By default by ${fields[0]}, ${fallback}.` }) @IsOptional() @ValidateNested() @TypeOf(() => OrderInput) orderBy?: OrderInput | null;
+  }
+  return Args;
 }
 
 export interface Page<T> {
@@ -46,17 +122,23 @@ export function connectionOf<T>(node: Type<T>, name: string): Type<Page<T>> {
 export const encodeCursor = (key: string | number): string => Buffer.from(String(key)).toString('base64url');
 
 /** @throws DomainError bad_input when the cursor was not made by `encodeCursor`. */
-export function decodeCursor(cursor: string): string {
+export function decodeCursor(cursor: string, param = 'after'): string {
   const key = Buffer.from(cursor, 'base64url').toString();
   if (key === '' || encodeCursor(key) !== cursor) {
-    throw new DomainError('bad_input', `${JSON.stringify(cursor)} is not a cursor; pass the endCursor of an earlier page.`, 'after');
+    throw new DomainError('bad_input', `${JSON.stringify(cursor)} is not a cursor; pass the endCursor of an earlier page.`, param);
   }
   return key;
 }
 
 /** Cuts `first + 1` fetched rows into a page; `key` is the sort key that the next page starts after. */
-export function toPage<T>(rows: T[], first: number, key: (row: T) => string | number): Page<T> {
-  const nodes = rows.slice(0, first);
-  const edges = nodes.map((node) => ({ cursor: encodeCursor(key(node)), node }));
-  return { edges, nodes, pageInfo: { hasNextPage: rows.length > first, endCursor: edges.at(-1)?.cursor ?? null } };
+export function toPage<T>(rows: T[], first: number, key: (row: T) => string | number, after: string | null | undefined = null): Page<T> {
+  const edges = rows.slice(0, first).map((node) => ({ cursor: encodeCursor(key(node)), node }));
+  return pageOf(edges, { hasNextPage: rows.length > first, hasPreviousPage: after != null });
+}
+
+export function pageOf<T>(edges: Page<T>['edges'], more: Pick<PageInfo, 'hasNextPage' | 'hasPreviousPage'>): Page<T> {
+  return {
+    edges, nodes: edges.map((edge) => edge.node),
+    pageInfo: { ...more, startCursor: edges[0]?.cursor ?? null, endCursor: edges.at(-1)?.cursor ?? null },
+  };
 }

@@ -12,7 +12,7 @@ export interface RunFailure {
  */
 export abstract class RunState<Status extends string> {
   @PrimaryColumn('text') id: string;
-  @Index() @Column('text') projectId: string;
+  @Column('text') projectId: string;
   @Index() @Column('text', { default: 'queued' }) status: Status;
   @Column('int', { default: 0 }) attempt: number;
   @Column('timestamptz', { nullable: true }) heartbeatAt: Date | null;

@@ -6,6 +6,8 @@ const flag = z
   .enum(['0', '1', 'true', 'false'])
   .transform((value) => value === '1' || value === 'true');
 
+const limit = z.coerce.number().int().min(0).default(0);
+
 const url = (protocols: string[]) =>
   z.url().refine((value) => protocols.includes(new URL(value).protocol.slice(0, -1)), {
     message: `must start with ${protocols.map((name) => `${name}://`).join(' or ')}`,
@@ -17,6 +19,8 @@ export const environmentSchema = z.object({
   TRIAD_TENANT_DATABASE_URL: url(['postgres', 'postgresql']).optional().describe('The same database as the role that tenants\' work runs as, which row-level security binds; empty: DATABASE_URL\'s user + _tenant, made by the migrations'),
   REDIS_URL: url(['redis', 'rediss']).describe('Redis or Valkey; empty: the embedded one'),
   TRIAD_HOME: z.string().default('.triad').transform((path) => resolve(path)).describe('Directory of artefacts, uploads, runs and embedded data'),
+  TRIAD_ENV: z.enum(['development', 'production']).default('development').describe('production: GraphQL answers neither introspection nor suggestions'),
+  TRIAD_TRUSTED_DOCUMENTS: z.string().optional().describe('Manifest (JSON) of the only GraphQL documents that run; empty: all run'),
   TRIAD_HOST: z.string().default('127.0.0.1').describe('Address the API listens on'),
   TRIAD_PORT: z.coerce.number().int().min(0).max(65535).default(4000).describe('Port the API listens on'),
   TRIAD_INTERNAL_URL: z.url().default('http://127.0.0.1:4000').describe('Where a trainer reaches the API'),
@@ -37,6 +41,11 @@ export const environmentSchema = z.object({
   TRIAD_COMPUTE_PRICE_PER_HOUR: z.coerce.number().min(0).default(0.1).describe('Price of one hour of this machine, for cost figures of self-hosted models'),
   TRIAD_ALLOW_PRIVATE_URLS: flag.default(false).describe('1: webhooks and providers may be on loopback and private addresses (development)'),
   TRIAD_LOG_LEVEL: z.enum(['error', 'warn', 'log', 'debug']).default('log').describe('Least level that is logged'),
+  TRIAD_LIMIT_REQUESTS_PER_MINUTE: limit.describe('Requests per minute of a project that sets no limit of its own; 0: no limit'),
+  TRIAD_LIMIT_TOKENS_PER_MINUTE: limit.describe('Tokens per minute of chat completions, likewise'),
+  TRIAD_LIMIT_CONCURRENT_JOBS: limit.describe('Fine-tune jobs and evaluation runs that are queued or running, likewise'),
+  TRIAD_LIMIT_STORAGE_BYTES: limit.describe('Bytes of files, data set versions and artefacts, likewise'),
+  TRIAD_LIMIT_BUDGET: z.coerce.number().min(0).default(0).describe('Money per calendar month (UTC), in the currency of the configured prices, likewise'),
   TRIAD_UPLOAD_MAX_BYTES: z.coerce.number().int().positive().default(512 * 1024 * 1024).describe('Largest file that may be uploaded'),
 });
 

@@ -232,7 +232,7 @@ export interface SliceReport {
   accuracy: Estimate;
 }
 /**
- * Body of POST {eventsUrl}, with Authorization: Bearer <one-run token>. Events are numbered from 1 within an attempt without gaps; the gateway stores each (attempt, seq) once, so a batch may be sent again; while there is nothing new the last event is sent again every 10 s as a sign of life. Answer 200 {"acknowledged": <highest seq stored>, "stop": <true when the run was asked to stop>}. 409 means the attempt was fenced (another attempt took over, or the run is over): stop without writing. 401: the token is wrong: stop. Anything else: keep in the spool and retry with back-off.
+ * Body of POST {eventsUrl}, with Authorization: Bearer <one-run token>. Events are numbered from 1 within an attempt without gaps; the gateway stores each (attempt, seq) once, so a batch may be sent again; while there is nothing new the last event is sent again every 10 s as a sign of life. Answer 200 {"acknowledged": <highest seq stored>, "stop": <true when the run was asked to stop>}. 409 means that the run is over: stop without writing. 401: the token is not that of the run's current attempt (another attempt took over): stop without writing. Anything else: keep in the spool and retry with back-off.
  */
 export interface RunEventBatch {
   contractVersion: 1;

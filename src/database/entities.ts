@@ -4,19 +4,21 @@ import { DatasetEntity, DatasetPromptEntity, DatasetVersionEntity, FileEntity } 
 import { DeploymentEntity, ProviderEntity } from '../deployments/deployment.entity.js';
 import { EvaluationRunEntity, EvaluationSampleEntity, EvaluationSuiteEntity } from '../evaluations/evaluation.entity.js';
 import { FineTuneCheckpointEntity, FineTuneEventEntity, FineTuneJobEntity } from '../fine-tune-jobs/fine-tune-job.entity.js';
+import { UsageMonthEntity } from '../limits/usage.entity.js';
 import { ArtefactEntity, LineageEdgeEntity, ModelAliasEntity, ModelEntity, ModelVersionEntity } from '../models/model.entity.js';
 import { PromptEntity, PromptLabelEntity, PromptVersionEntity } from '../prompts/prompt.entity.js';
 import { OutboxEntity } from '../queue/outbox.entity.js';
-import { EventEntity, WebhookDeliveryEntity, WebhookEndpointEntity } from '../webhooks/webhook.entity.js';
+import { InboundMessageEntity, InboundWebhookEntity } from '../webhooks/inbound/inbound-webhook.entity.js';
+import { EventEntity, WebhookDeliveryEntity, WebhookEndpointEntity, WebhookReplayEntity } from '../webhooks/webhook.entity.js';
 
 /** Every table of the service. */
 export const ENTITIES = [
-  ProjectEntity, ApiKeyEntity, OutboxEntity, IdempotencyKeyEntity, AuditEntryEntity, AuditChangeEntity,
+  ProjectEntity, ApiKeyEntity, UsageMonthEntity, OutboxEntity, IdempotencyKeyEntity, AuditEntryEntity, AuditChangeEntity,
   PromptEntity, PromptVersionEntity, PromptLabelEntity,
   FileEntity, DatasetEntity, DatasetVersionEntity, DatasetPromptEntity,
   ModelEntity, ModelVersionEntity, ModelAliasEntity, ArtefactEntity, LineageEdgeEntity,
   FineTuneJobEntity, FineTuneEventEntity, FineTuneCheckpointEntity,
   EvaluationSuiteEntity, EvaluationRunEntity, EvaluationSampleEntity,
   ProviderEntity, DeploymentEntity,
-  EventEntity, WebhookEndpointEntity, WebhookDeliveryEntity,
+  EventEntity, WebhookEndpointEntity, WebhookDeliveryEntity, WebhookReplayEntity, InboundWebhookEntity, InboundMessageEntity,
 ];

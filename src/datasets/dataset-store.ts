@@ -19,6 +19,7 @@ export interface Draft {
   /** Absolute. */
   path: string;
   sha256: string;
+  bytes: number;
   rows: number;
   holdoutRows: number;
 }
@@ -58,7 +59,7 @@ export class DatasetStore implements OnApplicationBootstrap {
       await this.discard({ path });
       throw new DomainError('bad_data', `${origin} holds no rows; a data set needs at least one.`);
     }
-    return { path, sha256: written.sha256, rows: written.lines, holdoutRows };
+    return { path, sha256: written.sha256, bytes: written.bytes, rows: written.lines, holdoutRows };
   }
 
   /** Moves a draft to its place. @returns path relative to TRIAD_HOME. */

@@ -15,10 +15,13 @@ export class FileEntity {
   @Column('text') sha256: string;
   /** Relative to TRIAD_HOME. */
   @Column('text') path: string;
+  /** `key:<id>`; empty in rows older than the column. */
+  @Column('text', { default: '' }) createdBy: string;
   @CreateDateColumn({ type: 'timestamptz' }) createdAt: Date;
 }
 
 @Entity('datasets')
+@Index(['projectId', 'id'])
 @Unique(['projectId', 'name'])
 export class DatasetEntity {
   @PrimaryColumn('text') id: string;
@@ -40,6 +43,8 @@ export class DatasetVersionEntity {
   @Column('int') version: number;
   @Column('text') format: DatasetFormat;
   @Column('int') rows: number;
+  /** Of the normalised JSONL; 0 in rows older than the column. */
+  @Column('bigint', { default: 0, transformer: { to: (value: number) => value, from: Number } }) bytes: number;
   /** SHA-256 of the normalised JSONL. */
   @Column('text') sha256: string;
   /** Normalised JSONL, relative to TRIAD_HOME. */

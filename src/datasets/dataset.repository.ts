@@ -1,9 +1,23 @@
 import { Injectable } from '@nestjs/common';
-import { LessThan } from 'typeorm';
+import { In } from 'typeorm';
 import { newId } from '../common/ids.js';
+import type { CreatedFilter, ListArgs, NamedFilter, Page } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
+import { byCreation, created, keysetPage, keysetPages, named, narrow, type SortKeys } from '../database/keyset.js';
 import { DatasetEntity, type DatasetFormat, DatasetVersionEntity } from './dataset.entity.js';
+
+export type DatasetListArgs = ListArgs<NamedFilter & { format?: DatasetFormat | null }, 'created_at' | 'name'>;
+export type DatasetVersionListArgs = ListArgs<CreatedFilter & { sealed?: boolean | null; licence?: string | null }, 'version' | 'rows'>;
+
+const DATASET_ORDERS: SortKeys<DatasetEntity, 'created_at' | 'name'> = {
+  created_at: byCreation('dataset'),
+  name: { sql: 'dataset.name', of: (dataset) => dataset.name, type: 'text' },
+};
+const VERSION_ORDERS: SortKeys<DatasetVersionEntity, 'version' | 'rows'> = {
+  version: { sql: 'version.version', of: ({ version }) => version, type: 'bigint' },
+  rows: { sql: 'version.rows', of: ({ rows }) => rows, type: 'bigint' },
+};
 
 export type NewVersionRow = Omit<DatasetVersionEntity, 'id' | 'projectId' | 'datasetId' | 'name' | 'version' | 'createdAt'>;
 
@@ -82,21 +96,23 @@ export class DatasetRepository {
     return this.database.manager(ctx).findOneBy(DatasetVersionEntity, { projectId: ctx.projectId, datasetId, version });
   }
 
-  findVersionById(ctx: RequestContext, id: string): Promise<DatasetVersionEntity | null> {
-    return this.database.manager(ctx).findOneBy(DatasetVersionEntity, { projectId: ctx.projectId, id });
+  findByIds(ctx: RequestContext, ids: readonly string[]): Promise<DatasetEntity[]> {
+    return this.database.manager(ctx).findBy(DatasetEntity, { projectId: ctx.projectId, id: In(ids) });
   }
 
-  listVersions(ctx: RequestContext, datasetId: string, first: number, before: number | null): Promise<DatasetVersionEntity[]> {
-    return this.database.manager(ctx).find(DatasetVersionEntity, {
-      where: { projectId: ctx.projectId, datasetId, ...(before === null ? {} : { version: LessThan(before) }) },
-      order: { version: 'DESC' }, take: first + 1,
-    });
+  findVersionsByIds(ctx: RequestContext, ids: readonly string[]): Promise<DatasetVersionEntity[]> {
+    return this.database.manager(ctx).findBy(DatasetVersionEntity, { projectId: ctx.projectId, id: In(ids) });
   }
 
-  list(ctx: RequestContext, first: number, beforeId: string | null): Promise<DatasetEntity[]> {
-    return this.database.manager(ctx).find(DatasetEntity, {
-      where: { projectId: ctx.projectId, ...(beforeId === null ? {} : { id: LessThan(beforeId) }) },
-      order: { id: 'DESC' }, take: first + 1,
-    });
+  listVersions(ctx: RequestContext, datasetIds: readonly string[], args: DatasetVersionListArgs): Promise<Map<string, Page<DatasetVersionEntity>>> {
+    const query = this.database.manager(ctx).createQueryBuilder(DatasetVersionEntity, 'version').where({ projectId: ctx.projectId });
+    narrow(query, { 'version.sealed = :value': args.filter?.sealed, 'version.licence = :value': args.filter?.licence, ...created('version', args.filter) });
+    return keysetPages(query, 'datasetId', datasetIds, VERSION_ORDERS, args);
+  }
+
+  list(ctx: RequestContext, args: DatasetListArgs): Promise<Page<DatasetEntity>> {
+    const query = this.database.manager(ctx).createQueryBuilder(DatasetEntity, 'dataset').where({ projectId: ctx.projectId });
+    narrow(query, { 'dataset.format = :value': args.filter?.format, ...named('dataset', args.filter) });
+    return keysetPage(query, DATASET_ORDERS, args);
   }
 }

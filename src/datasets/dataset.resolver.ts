@@ -1,10 +1,12 @@
-import { Args, Mutation, Parent, Query, ResolveField, Resolver } from '@nestjs/graphql';
+import { Args, Mutation, Parent, Query, ResolveField, ResolveReference, Resolver } from '@nestjs/graphql';
 import { Ctx } from '../auth/carrier.js';
 import { PageArgs } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
 import type { DatasetVersionEntity } from './dataset.entity.js';
 import { DatasetService } from './dataset.service.js';
-import { CreateDatasetVersionInput, Dataset, DatasetConnection, DatasetRowConnection, DatasetVersion, DatasetVersionConnection } from './dataset.types.js';
+import {
+  CreateDatasetVersionInput, Dataset, DatasetConnection, DatasetRowConnection, DatasetsArgs, DatasetVersion, DatasetVersionConnection, DatasetVersionsArgs,
+} from './dataset.types.js';
 
 @Resolver(() => DatasetVersion)
 export class DatasetVersionResolver {
@@ -16,10 +18,15 @@ export class DatasetVersionResolver {
   }
 
   @Mutation(() => DatasetVersion, {
-    description: 'Normalises an uploaded file into an immutable version; the same content and settings answer the version there is. Errors: bad_data, bad_input, bad_reference, conflict, licence_refused, not_found.',
+    description: 'Normalises an uploaded file into an immutable version; the same content and settings answer the version there is. Errors: bad_data, bad_input, bad_reference, conflict, licence_refused, not_found, quota_exceeded.',
   })
   createDatasetVersion(@Ctx() ctx: RequestContext, @Args('input') input: CreateDatasetVersionInput) {
     return this.datasets.createFromFile(ctx, input);
+  }
+
+  @ResolveReference()
+  resolveReference(@Ctx() ctx: RequestContext, @Parent() { id }: DatasetVersion) {
+    return this.datasets.loadVersion(ctx, id);
   }
 
   @ResolveField(() => DatasetRowConnection, { description: 'Rows in their order. Errors: sealed.' })
@@ -32,13 +39,18 @@ export class DatasetVersionResolver {
 export class DatasetResolver {
   constructor(private readonly service: DatasetService) {}
 
-  @Query(() => DatasetConnection, { description: 'Data sets, newest first.' })
-  datasets(@Ctx() ctx: RequestContext, @Args() page: PageArgs) {
-    return this.service.list(ctx, page);
+  @Query(() => DatasetConnection, { description: 'By default newest first.' })
+  datasets(@Ctx() ctx: RequestContext, @Args() args: DatasetsArgs) {
+    return this.service.list(ctx, args);
   }
 
-  @ResolveField(() => DatasetVersionConnection, { description: 'Versions, newest first.' })
-  versions(@Ctx() ctx: RequestContext, @Parent() dataset: Dataset, @Args() page: PageArgs) {
-    return this.service.listVersions(ctx, dataset.id, page);
+  @ResolveReference()
+  resolveReference(@Ctx() ctx: RequestContext, @Parent() { id }: Dataset) {
+    return this.service.load(ctx, id);
+  }
+
+  @ResolveField(() => DatasetVersionConnection, { description: 'By default newest first.' })
+  versions(@Ctx() ctx: RequestContext, @Parent() dataset: Dataset, @Args() args: DatasetVersionsArgs) {
+    return this.service.listVersions(ctx, dataset.id, args);
   }
 }

@@ -1,15 +1,17 @@
 import { Injectable } from '@nestjs/common';
+import { batched, batchedLists, byId } from '../common/batched.js';
 import { DomainError, notFound } from '../common/errors.js';
 import { decodeCursor, type Page, type PageArgs, toPage } from '../common/pagination.js';
 import { checkName, parseReference } from '../common/references.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
+import { QuotaService } from '../limits/quota.service.js';
 import { licenceOf } from '../models/licences.js';
 import { LineageService, type LineageRef } from '../models/lineage.service.js';
 import { ModelService } from '../models/model.service.js';
 import { type Draft, DatasetStore } from './dataset-store.js';
 import type { DatasetEntity, DatasetFormat, DatasetVersionEntity } from './dataset.entity.js';
-import { DatasetRepository, type RowPrompt } from './dataset.repository.js';
+import { type DatasetListArgs, DatasetRepository, type DatasetVersionListArgs, type RowPrompt } from './dataset.repository.js';
 import { FileService } from './file.service.js';
 import { writeLines } from './lines.js';
 import { type ChatMessage, type DatasetRow, inHoldout, promptKey } from './row.js';
@@ -45,6 +47,12 @@ const TYPE_OF_PREFIX: Record<string, LineageRef['type']> = {
 
 @Injectable()
 export class DatasetService {
+  /** By id; undefined for one that is not there. */
+  readonly load = batched(async (ctx, ids: readonly string[]) => byId(await this.datasets.findByIds(ctx, ids)));
+  readonly loadVersion = batched(async (ctx, ids: readonly string[]) => byId(await this.datasets.findVersionsByIds(ctx, ids)));
+  /** Versions of a data set. */
+  readonly listVersions = batchedLists((ctx, datasetIds, args: DatasetVersionListArgs) => this.datasets.listVersions(ctx, datasetIds, args));
+
   constructor(
     private readonly database: Database,
     private readonly datasets: DatasetRepository,
@@ -52,6 +60,7 @@ export class DatasetService {
     private readonly files: FileService,
     private readonly models: ModelService,
     private readonly lineage: LineageService,
+    private readonly quotas: QuotaService,
   ) {}
 
   /** A version from an uploaded file. @throws DomainError as createFromRows; bad_reference for a source that is none. */
@@ -76,7 +85,7 @@ export class DatasetService {
    * Normalises rows into an immutable version; the same content with the same settings is the same version. Rows are
    * streamed: memory does not grow with their number.
    * @throws DomainError bad_data naming lines and columns; conflict for a data set of another format or prompts shared
-   *   with sealed data; licence_refused; not_found for an unknown source.
+   *   with sealed data; licence_refused; quota_exceeded; not_found for an unknown source.
    */
   async createFromRows(ctx: RequestContext, input: NewDataset): Promise<DatasetVersionEntity> {
     checkName(input.name);
@@ -101,8 +110,9 @@ export class DatasetService {
     }
     const { licence, holdout, sealed = false, fileId = null } = input;
     const same = await this.datasets.findSame(tx, dataset.id, { sha256: draft.sha256, licence, holdout, sealed });
+    if (!same) await this.quotas.holdStorage(tx, draft.bytes);
     const version = same ?? await this.datasets.addVersion(tx, dataset, {
-      format: input.format, rows: draft.rows, holdoutRows: draft.holdoutRows, sha256: draft.sha256, path: await this.store.keep(tx.projectId, draft),
+      format: input.format, rows: draft.rows, holdoutRows: draft.holdoutRows, sha256: draft.sha256, bytes: draft.bytes, path: await this.store.keep(tx.projectId, draft),
       licence, holdout, sealed, fileId, createdBy: tx.principal,
     });
     if (!same) await this.addPrompts(tx, version);
@@ -147,7 +157,7 @@ export class DatasetService {
 
   /** @throws DomainError not_found. */
   async findVersionById(ctx: RequestContext, id: string): Promise<DatasetVersionEntity> {
-    const version = await this.datasets.findVersionById(ctx, id);
+    const version = await this.loadVersion(ctx, id);
     if (!version) throw notFound('data set version', id);
     return version;
   }
@@ -183,14 +193,8 @@ export class DatasetService {
     return (await writeLines(path, lines())).lines;
   }
 
-  async list(ctx: RequestContext, page: PageArgs): Promise<Page<DatasetEntity>> {
-    const after = page.after ? decodeCursor(page.after) : null;
-    return toPage(await this.datasets.list(ctx, page.first, after), page.first, (dataset) => dataset.id);
-  }
-
-  async listVersions(ctx: RequestContext, datasetId: string, page: PageArgs): Promise<Page<DatasetVersionEntity>> {
-    const after = page.after ? Number(decodeCursor(page.after)) : null;
-    return toPage(await this.datasets.listVersions(ctx, datasetId, page.first, after), page.first, (version) => version.version);
+  list(ctx: RequestContext, args: DatasetListArgs): Promise<Page<DatasetEntity>> {
+    return this.datasets.list(ctx, args);
   }
 
   /** Rows for a person to look at. @throws DomainError sealed. */
@@ -202,7 +206,7 @@ export class DatasetService {
       if (entry.index >= start) rows.push(entry);
       if (rows.length > page.first) break;
     }
-    return toPage(rows, page.first, (entry) => entry.index);
+    return toPage(rows, page.first, (entry) => entry.index, page.after);
   }
 }
 

@@ -1,10 +1,13 @@
-import { Field, Float, ID, InputType, Int, ObjectType, registerEnumType } from '@nestjs/graphql';
-import { ArrayMaxSize, IsArray, IsBoolean, IsIn, IsInt, IsNumber, IsOptional, IsString, Max, Min } from 'class-validator';
+import { ArgsType, Directive, Field, Float, ID, InputType, Int, ObjectType, registerEnumType } from '@nestjs/graphql';
+import { ApiPropertyOptional } from '@nestjs/swagger';
+import { ArrayMaxSize, IsArray, IsBoolean, IsIn, IsInt, IsNumber, IsOptional, IsString, Matches, Max, Min } from 'class-validator';
 import { Type } from 'class-transformer';
 import { GraphQLJSONObject } from 'graphql-scalars';
-import { connectionOf } from '../common/pagination.js';
+import { connectionOf, CreatedFilter, listArgsOf, NamedFilter } from '../common/pagination.js';
 import type { DatasetFormat, FileEntity } from './dataset.entity.js';
 import type { DatasetRow as Row } from './row.js';
+
+const FILE_ID = /^file_[0-9a-z]{26}$/;
 
 export const DatasetFormatEnum = { sft: 'sft', preference: 'preference', prompt: 'prompt' } as const;
 registerEnumType(DatasetFormatEnum, {
@@ -18,6 +21,7 @@ export class DatasetRow {
   @Field(() => GraphQLJSONObject, { description: '`prompt` (messages) or `input` (variables); completion, or chosen and rejected; further scalar columns.' }) row: Row;
 }
 
+@Directive('@key(fields: "id")')
 @ObjectType({ description: 'One immutable version of a data set.' })
 export class DatasetVersion {
   @Field(() => ID) id: string;
@@ -35,6 +39,7 @@ export class DatasetVersion {
   @Field() createdAt: Date;
 }
 
+@Directive('@key(fields: "id")')
 @ObjectType({ description: 'A named data set.' })
 export class Dataset {
   @Field(() => ID) id: string;
@@ -49,6 +54,22 @@ export const DatasetVersionConnection = connectionOf(DatasetVersion, 'DatasetVer
 export const DatasetRowConnection = connectionOf(DatasetRow, 'DatasetRow');
 
 @InputType()
+export class DatasetFilter extends NamedFilter {
+  @Field(() => DatasetFormatEnum, { nullable: true }) @IsOptional() @IsIn(Object.values(DatasetFormatEnum)) format?: DatasetFormat | null;
+}
+
+@InputType()
+export class DatasetVersionFilter extends CreatedFilter {
+  @Field(() => Boolean, { nullable: true }) @IsOptional() @IsBoolean() sealed?: boolean | null;
+  @Field(() => String, { nullable: true }) @IsOptional() @IsString() licence?: string | null;
+}
+
+@ArgsType()
+export class DatasetsArgs extends listArgsOf('Dataset', DatasetFilter, ['created_at', 'name']) {}
+@ArgsType()
+export class DatasetVersionsArgs extends listArgsOf('DatasetVersion', DatasetVersionFilter, ['version', 'rows']) {}
+
+@InputType()
 export class CreateDatasetVersionInput {
   @Field({ description: 'May hold slashes as folders.' }) @IsString() name: string;
   @Field(() => ID, { description: 'A file uploaded to POST /v1/files.' }) @IsString() fileId: string;
@@ -61,12 +82,18 @@ export class CreateDatasetVersionInput {
   @IsArray() @ArrayMaxSize(100) @IsString({ each: true }) derivedFrom: string[];
 }
 
-
 /** Query of GET /v1/files. */
 export class ListFilesQuery {
-  @IsOptional() @IsString() after?: string;
+  @ApiPropertyOptional({ description: '`last_id` of the page before', pattern: FILE_ID.source })
+  @IsOptional() @Matches(FILE_ID, { message: 'after must be the id of a file: the last_id of an earlier page' }) after?: string;
+
+  @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: 10_000, default: 10_000 })
   @IsOptional() @Type(() => Number) @IsInt() @Min(1) @Max(10_000) limit: number = 10_000;
+
+  @ApiPropertyOptional({ enum: ['asc', 'desc'], default: 'desc', description: 'By time of upload' })
   @IsOptional() @IsIn(['asc', 'desc']) order: 'asc' | 'desc' = 'desc';
+
+  @ApiPropertyOptional({ description: 'Only files of this purpose' })
   @IsOptional() @IsString() purpose?: string;
 }
 

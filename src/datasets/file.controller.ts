@@ -6,12 +6,8 @@ import { NoCommand } from '../commands/command.interceptor.js';
 import { DomainError } from '../common/errors.js';
 import type { RequestContext } from '../common/request-context.js';
 import { fileObject, ListFilesQuery } from './dataset.types.js';
-import { FILE_PURPOSES, FileService, type ReceivedFile } from './file.service.js';
-
-const uploadForm = {
-  type: 'object', required: ['file', 'purpose'],
-  properties: { file: { type: 'string', contentMediaType: 'application/octet-stream' }, purpose: { type: 'string', enum: FILE_PURPOSES } },
-};
+import { FILE_SCHEMAS } from './file.openapi.js';
+import { FileService, type ReceivedFile } from './file.service.js';
 
 /** OpenAI's files API. */
 @ApiBearerAuth()
@@ -21,18 +17,22 @@ export class FileController {
 
   @ApiOperation({ summary: 'Uploads a JSONL file, checking every line', description: 'The first line that is wrong is named; nothing of a wrong file is kept.' })
   @ApiConsumes('multipart/form-data')
-  @ApiBody({ schema: uploadForm })
-  @ApiOkResponse({ description: 'The file object' })
+  @ApiBody({ schema: FILE_SCHEMAS.upload })
+  @ApiOkResponse({ description: 'The file object', schema: FILE_SCHEMAS.file })
   @NoCommand()
   @Post()
   @HttpCode(200)
   async create(@Ctx() ctx: RequestContext, @Req() request: FastifyRequest, @Headers('idempotency-key') key?: string) {
+    await this.files.assertRoom(ctx, Number(request.headers['content-length'] ?? 0)).catch((error: unknown) => {
+      request.raw.resume(); // a client that is still sending would not see the answer
+      throw error;
+    });
     const { file, purpose } = await this.readForm(request);
     return fileObject(await this.files.add(ctx, file, purpose, key));
   }
 
   @ApiOperation({ summary: 'Lists files' })
-  @ApiOkResponse({ description: 'A page of file objects; `has_more` tells of another, after `last_id`' })
+  @ApiOkResponse({ description: 'A page of file objects; `has_more` tells of another, after `last_id`', schema: FILE_SCHEMAS.page })
   @Get()
   async list(@Ctx() ctx: RequestContext, @Query() { after, purpose, limit, order }: ListFilesQuery) {
     const { files, hasMore } = await this.files.list(ctx, { after: after ?? null, purpose: purpose ?? null, limit, order });
@@ -40,19 +40,21 @@ export class FileController {
   }
 
   @ApiOperation({ summary: 'One file object' })
+  @ApiOkResponse({ description: 'The file object', schema: FILE_SCHEMAS.file })
   @Get(':id')
   async find(@Ctx() ctx: RequestContext, @Param('id') id: string) {
     return fileObject(await this.files.find(ctx, id));
   }
 
   @ApiOperation({ summary: 'The bytes as uploaded', description: 'Refused with `sealed` when a sealed data set was made of them.' })
-  @ApiOkResponse({ content: { 'application/jsonl': {} } })
+  @ApiOkResponse({ description: 'JSONL', content: { 'application/jsonl': { schema: { type: 'string' } } } })
   @Get(':id/content')
   async content(@Ctx() ctx: RequestContext, @Param('id') id: string) {
     return new StreamableFile(await this.files.content(ctx, id), { type: 'application/jsonl' });
   }
 
-  @ApiOperation({ summary: 'Deletes a file' })
+  @ApiOperation({ summary: 'Deletes a file', description: 'Refused with `conflict` while a data set version was made from it.' })
+  @ApiOkResponse({ description: 'It is gone', schema: FILE_SCHEMAS.deleted })
   @NoCommand()
   @Delete(':id')
   async remove(@Ctx() ctx: RequestContext, @Param('id') id: string, @Headers('idempotency-key') key?: string) {

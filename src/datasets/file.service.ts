@@ -9,6 +9,7 @@ import { DomainError, notFound } from '../common/errors.js';
 import { newId } from '../common/ids.js';
 import type { RequestContext } from '../common/request-context.js';
 import { CONFIG, type Config } from '../config/config.js';
+import { QuotaService } from '../limits/quota.service.js';
 import type { FileEntity } from './dataset.entity.js';
 import { FileRepository, type FileQuery } from './file.repository.js';
 import { badLine, DataProblem, parseLine, splitLines } from './lines.js';
@@ -30,8 +31,14 @@ export class FileService {
   constructor(
     private readonly commands: CommandService,
     private readonly files: FileRepository,
+    private readonly quotas: QuotaService,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
+
+  /** Whether there is room, before anything is received. @throws DomainError quota_exceeded. */
+  assertRoom(ctx: RequestContext, bytes: number): Promise<void> {
+    return this.quotas.assertStorage(ctx, bytes);
+  }
 
   /**
    * Streams a JSONL file to disk, checking each line on the way; memory does not grow with its size.
@@ -73,6 +80,7 @@ export class FileService {
   /**
    * Makes a received file known.
    * @param key the caller's idempotency key: the same file under the same key is the one that came first
+   * @throws DomainError bad_input, quota_exceeded; nothing is kept then.
    */
   async add(ctx: RequestContext, received: ReceivedFile, purpose: string | null, key: string | null = null): Promise<FileEntity> {
     try {
@@ -81,7 +89,10 @@ export class FileService {
       }
       const { filename, sha256 } = received;
       const command = { operation: 'POST /v1/files', arguments: { filename, purpose, sha256 }, key };
-      const { answer, replayed } = await this.commands.run(ctx, command, (tx) => this.files.add(tx, { ...received, purpose }));
+      const { answer, replayed } = await this.commands.run(ctx, command, async (tx) => {
+        await this.quotas.holdStorage(tx, received.bytes);
+        return this.files.add(tx, { ...received, purpose, createdBy: ctx.principal });
+      });
       if (replayed) await this.discard(received);
       return answer;
     } catch (error) {

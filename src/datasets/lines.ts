@@ -105,11 +105,12 @@ function checkNumber(value: number): void {
 
 /**
  * Writes lines to a file, whole or not at all, a quarter of a megabyte at a time.
- * @returns SHA-256 and number of lines.
+ * @returns SHA-256, number of lines and of bytes.
  */
-export async function writeLines(path: string, lines: AsyncIterable<string>): Promise<{ sha256: string; lines: number }> {
+export async function writeLines(path: string, lines: AsyncIterable<string>): Promise<{ sha256: string; lines: number; bytes: number }> {
   const hash = createHash('sha256');
   let count = 0;
+  let bytes = 0;
   async function* blocks() {
     let block = '';
     for await (const line of lines) {
@@ -122,8 +123,11 @@ export async function writeLines(path: string, lines: AsyncIterable<string>): Pr
     }
     yield Buffer.from(block);
   }
-  await writeWhole(path, blocks(), (block) => hash.update(block));
-  return { sha256: hash.digest('hex'), lines: count };
+  await writeWhole(path, blocks(), (block) => {
+    hash.update(block);
+    bytes += block.length;
+  });
+  return { sha256: hash.digest('hex'), lines: count, bytes };
 }
 
 /** Writes a file beside its place, flushes it to disk and moves it there; a failure leaves nothing behind. */

@@ -1,7 +1,16 @@
-import { Column, CreateDateColumn, Entity, PrimaryColumn, Unique } from 'typeorm';
+import { Column, CreateDateColumn, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
+
+/** Per million tokens, in the currency of all prices here. */
+export interface ModelPrice {
+  /** A model's name, or `*` for those not named. */
+  model: string;
+  input: number;
+  output: number;
+}
 
 /** An OpenAI-compatible endpoint outside. */
 @Entity('providers')
+@Index(['projectId', 'id'])
 @Unique(['projectId', 'name'])
 export class ProviderEntity {
   @PrimaryColumn('text') id: string;
@@ -11,11 +20,14 @@ export class ProviderEntity {
   @Column('text') baseUrl: string;
   /** AES-256-GCM, see common/secrets. */
   @Column('text', { nullable: true }) encryptedKey: string | null;
+  /** What its models cost; a model without a price costs nothing here. */
+  @Column('jsonb', { default: [] }) prices: ModelPrice[];
   @CreateDateColumn({ type: 'timestamptz' }) createdAt: Date;
 }
 
 /** A name that apps call, and what answers: a registry reference, or a provider's model. */
 @Entity('deployments')
+@Index(['projectId', 'id'])
 @Unique(['projectId', 'name'])
 export class DeploymentEntity {
   @PrimaryColumn('text') id: string;

@@ -1,8 +1,18 @@
 import { Injectable } from '@nestjs/common';
-import { LessThan } from 'typeorm';
+import { In } from 'typeorm';
+import type { ListArgs, NamedFilter, Page } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
+import { byCreation, keysetPage, named, narrow, type SortKeys } from '../database/keyset.js';
 import { DeploymentEntity, ProviderEntity } from './deployment.entity.js';
+
+export type DeploymentListArgs = ListArgs<NamedFilter & { target?: string | null }, 'created_at' | 'name'>;
+export type ProviderListArgs = ListArgs<NamedFilter, 'created_at' | 'name'>;
+
+const ordersOf = (alias: string): SortKeys<{ id: string; name: string }, 'created_at' | 'name'> => ({
+  created_at: byCreation(alias),
+  name: { sql: `${alias}.name`, of: ({ name }) => name, type: 'text' },
+});
 
 @Injectable()
 export class DeploymentRepository {
@@ -24,23 +34,28 @@ export class DeploymentRepository {
   }
 
   /** Null when the name is taken. */
-  async addProvider(ctx: RequestContext, row: Pick<ProviderEntity, 'id' | 'name' | 'baseUrl' | 'encryptedKey'>): Promise<ProviderEntity | null> {
+  async addProvider(ctx: RequestContext, row: Pick<ProviderEntity, 'id' | 'name' | 'baseUrl' | 'encryptedKey' | 'prices'>): Promise<ProviderEntity | null> {
     await this.database.manager(ctx).createQueryBuilder().insert().into(ProviderEntity)
       .values({ ...row, projectId: ctx.projectId }).orIgnore().execute();
     return this.database.manager(ctx).findOneBy(ProviderEntity, { projectId: ctx.projectId, id: row.id });
   }
 
-  list(ctx: RequestContext, first: number, beforeId: string | null): Promise<DeploymentEntity[]> {
-    return this.database.manager(ctx).find(DeploymentEntity, {
-      where: { projectId: ctx.projectId, ...(beforeId === null ? {} : { id: LessThan(beforeId) }) },
-      order: { id: 'DESC' }, take: first + 1,
-    });
+  findByIds(ctx: RequestContext, ids: readonly string[]): Promise<DeploymentEntity[]> {
+    return this.database.manager(ctx).findBy(DeploymentEntity, { projectId: ctx.projectId, id: In(ids) });
   }
 
-  listProviders(ctx: RequestContext, first: number, beforeId: string | null): Promise<ProviderEntity[]> {
-    return this.database.manager(ctx).find(ProviderEntity, {
-      where: { projectId: ctx.projectId, ...(beforeId === null ? {} : { id: LessThan(beforeId) }) },
-      order: { id: 'DESC' }, take: first + 1,
-    });
+  findProvidersByIds(ctx: RequestContext, ids: readonly string[]): Promise<ProviderEntity[]> {
+    return this.database.manager(ctx).findBy(ProviderEntity, { projectId: ctx.projectId, id: In(ids) });
+  }
+
+  list(ctx: RequestContext, args: DeploymentListArgs): Promise<Page<DeploymentEntity>> {
+    const query = this.database.manager(ctx).createQueryBuilder(DeploymentEntity, 'deployment').where({ projectId: ctx.projectId });
+    narrow(query, { 'deployment.target = :value': args.filter?.target, ...named('deployment', args.filter) });
+    return keysetPage(query, ordersOf('deployment'), args);
+  }
+
+  listProviders(ctx: RequestContext, args: ProviderListArgs): Promise<Page<ProviderEntity>> {
+    const query = this.database.manager(ctx).createQueryBuilder(ProviderEntity, 'provider').where({ projectId: ctx.projectId });
+    return keysetPage(narrow(query, named('provider', args.filter)), ordersOf('provider'), args);
   }
 }

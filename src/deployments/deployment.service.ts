@@ -1,20 +1,25 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { batched, byId } from '../common/batched.js';
 import { DomainError } from '../common/errors.js';
 import { newId } from '../common/ids.js';
 import { assertPublicUrl } from '../common/outbound.js';
-import { decodeCursor, type Page, type PageArgs, toPage } from '../common/pagination.js';
+import type { Page } from '../common/pagination.js';
 import { checkName } from '../common/references.js';
 import type { RequestContext } from '../common/request-context.js';
 import { encryptSecret } from '../common/secrets.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { Database } from '../database/database.js';
 import { LineageService } from '../models/lineage.service.js';
-import type { DeploymentEntity, ProviderEntity } from './deployment.entity.js';
-import { DeploymentRepository } from './deployment.repository.js';
+import type { DeploymentEntity, ModelPrice, ProviderEntity } from './deployment.entity.js';
+import { type DeploymentListArgs, DeploymentRepository, type ProviderListArgs } from './deployment.repository.js';
 import { TargetService } from './gateway/target.service.js';
 
 @Injectable()
 export class DeploymentService {
+  /** By id; undefined for one that is not there. */
+  readonly load = batched(async (ctx, ids: readonly string[]) => byId(await this.deployments.findByIds(ctx, ids)));
+  readonly loadProvider = batched(async (ctx, ids: readonly string[]) => byId(await this.deployments.findProvidersByIds(ctx, ids)));
+
   constructor(
     @Inject(CONFIG) private readonly config: Config,
     private readonly database: Database,
@@ -28,12 +33,12 @@ export class DeploymentService {
    * @param input.baseUrl the part before `/chat/completions`, such as `https://host/v1`
    * @throws DomainError bad_input for a name with a slash or a URL that may not be called; conflict when the name is taken.
    */
-  async createProvider(ctx: RequestContext, input: { name: string; baseUrl: string; apiKey?: string | null }): Promise<ProviderEntity> {
+  async createProvider(ctx: RequestContext, input: { name: string; baseUrl: string; apiKey?: string | null; prices?: ModelPrice[] }): Promise<ProviderEntity> {
     checkName(input.name);
     if (input.name.includes('/')) throw new DomainError('bad_input', 'A provider\'s name holds no slash: models are called PROVIDER/MODEL.', 'name');
     assertPublicUrl(input.baseUrl, this.config.TRIAD_ALLOW_PRIVATE_URLS);
     const provider = await this.deployments.addProvider(ctx, {
-      id: newId('prov'), name: input.name, baseUrl: input.baseUrl.replace(/\/+$/, ''),
+      id: newId('prov'), name: input.name, baseUrl: input.baseUrl.replace(/\/+$/, ''), prices: input.prices ?? [],
       encryptedKey: input.apiKey ? encryptSecret(this.config.TRIAD_SECRET_KEY, ctx.projectId, input.apiKey) : null,
     });
     return provider ?? nameTaken('provider', input.name);
@@ -65,14 +70,12 @@ export class DeploymentService {
     return existing?.target === input.target ? existing : nameTaken('deployment', input.name);
   }
 
-  async list(ctx: RequestContext, page: PageArgs): Promise<Page<DeploymentEntity>> {
-    const after = page.after ? decodeCursor(page.after) : null;
-    return toPage(await this.deployments.list(ctx, page.first, after), page.first, (row) => row.id);
+  list(ctx: RequestContext, args: DeploymentListArgs): Promise<Page<DeploymentEntity>> {
+    return this.deployments.list(ctx, args);
   }
 
-  async listProviders(ctx: RequestContext, page: PageArgs): Promise<Page<ProviderEntity>> {
-    const after = page.after ? decodeCursor(page.after) : null;
-    return toPage(await this.deployments.listProviders(ctx, page.first, after), page.first, (row) => row.id);
+  listProviders(ctx: RequestContext, args: ProviderListArgs): Promise<Page<ProviderEntity>> {
+    return this.deployments.listProviders(ctx, args);
   }
 }
 

@@ -36,7 +36,7 @@ export class EvaluationStarter {
 
   /**
    * Queues the measurement of a candidate on a suite.
-   * @throws DomainError not_found, bad_input (kinds that do not fit), undefined_variable.
+   * @throws DomainError not_found, bad_input (kinds that do not fit), undefined_variable, quota_exceeded, insufficient_quota.
    */
   async start(ctx: RequestContext, input: NewEvaluation): Promise<EvaluationRunEntity> {
     const suite = await this.suites.findByName(ctx, input.suite);

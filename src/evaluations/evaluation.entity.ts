@@ -4,6 +4,7 @@ import type { Grader } from '../contracts/contracts.generated.js';
 
 /** What all candidates are measured on: the same items, the same gold grader. Immutable. */
 @Entity('evaluation_suites')
+@Index(['projectId', 'id'])
 @Unique(['projectId', 'name'])
 export class EvaluationSuiteEntity {
   @PrimaryColumn('text') id: string;
@@ -35,6 +36,7 @@ export interface Estimate {
 
 /** A candidate (model × prompt × sampling × selection) on a suite. */
 @Entity('evaluation_runs')
+@Index(['projectId', 'id'])
 export class EvaluationRunEntity extends RunState<EvaluationStatus> {
   @Column('text') suiteId: string;
   @Column('text') modelVersionId: string;

@@ -5,6 +5,8 @@ import type { RunFailure } from '../common/run-state.js';
 import { Database } from '../database/database.js';
 import { Notifications } from '../database/notifications.js';
 import { transition } from '../database/transition.js';
+import { QuotaService } from '../limits/quota.service.js';
+import { UsageService } from '../limits/usage.service.js';
 import { Outbox } from '../queue/outbox.js';
 import { EventService } from '../webhooks/event.service.js';
 import { EvaluationRunEntity, type EvaluationStatus, type Estimate } from './evaluation.entity.js';
@@ -34,10 +36,13 @@ export class EvaluationLifecycle {
     private readonly outbox: Outbox,
     private readonly events: EventService,
     private readonly evaluations: EvaluationRepository,
+    private readonly usage: UsageService,
+    private readonly quotas: QuotaService,
   ) {}
 
-  /** In the caller's transaction. */
+  /** In the caller's transaction. @throws DomainError quota_exceeded, insufficient_quota. */
   async queue(ctx: RequestContext, run: Pick<EvaluationRunEntity, 'id' | 'suiteId' | 'modelVersionId' | 'promptVersionId' | 'sampling' | 'rewardVersionId' | 'items'>): Promise<EvaluationRunEntity> {
+    await this.quotas.holdRun(ctx);
     const manager = this.database.manager(ctx);
     await manager.insert(EvaluationRunEntity, { ...run, projectId: ctx.projectId, createdBy: ctx.principal });
     await this.outbox.enqueue(ctx, 'evaluation.run', { runId: run.id });
@@ -67,7 +72,9 @@ export class EvaluationLifecycle {
   async succeed(ctx: RequestContext, run: EvaluationRunEntity, results: Totals & { gold: Estimate; seconds: number; cost: number }): Promise<void> {
     await this.database.transaction(ctx, async (tx) => {
       const done = await this.move(tx, run, ['running'], { status: 'succeeded', finishedAt: now, ...results });
-      if (done) await this.events.emit(tx, 'evaluation.succeeded', { id: run.id });
+      if (!done) return;
+      await this.usage.charge(tx, run.createdBy, results);
+      await this.events.emit(tx, 'evaluation.succeeded', { id: run.id });
     });
   }
 

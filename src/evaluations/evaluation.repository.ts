@@ -1,9 +1,30 @@
 import { Injectable } from '@nestjs/common';
-import { In, LessThan } from 'typeorm';
+import { In } from 'typeorm';
 import { newId } from '../common/ids.js';
+import type { CreatedFilter, ListArgs, NamedFilter, Page } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
-import { EvaluationRunEntity, EvaluationSampleEntity, EvaluationSuiteEntity } from './evaluation.entity.js';
+import { byCreation, created, keysetPage, keysetPages, named, narrow, type SortKeys } from '../database/keyset.js';
+import { EvaluationRunEntity, EvaluationSampleEntity, type EvaluationStatus, EvaluationSuiteEntity } from './evaluation.entity.js';
+
+export type SuiteListArgs = ListArgs<NamedFilter & { sealed?: boolean | null }, 'created_at' | 'name'>;
+export type RunListArgs = ListArgs<CreatedFilter & { status?: EvaluationStatus[] | null; modelVersionId?: string | null; promptVersionId?: string | null }, 'created_at' | 'gold'>;
+export type SampleListArgs = ListArgs<{ chosen?: boolean | null; minGold?: number | null; maxGold?: number | null }, 'item' | 'gold'>;
+
+const SUITE_ORDERS: SortKeys<EvaluationSuiteEntity, 'created_at' | 'name'> = {
+  created_at: byCreation('suite'),
+  name: { sql: 'suite.name', of: ({ name }) => name, type: 'text' },
+};
+const RUN_ORDERS: SortKeys<EvaluationRunEntity, 'created_at' | 'gold'> = {
+  created_at: byCreation('run'),
+  gold: { sql: "coalesce(CAST(run.gold ->> 'value' AS float8), -1)", of: ({ gold }) => gold?.value ?? -1, type: 'float8' },
+};
+/** More answers than an item may have, so that items and their answers sort by one number. */
+const ANSWERS = 1000;
+const SAMPLE_ORDERS: SortKeys<EvaluationSampleEntity, 'item' | 'gold'> = {
+  item: { sql: `CAST(s.item AS bigint) * ${ANSWERS} + s.sample`, of: ({ item, sample }) => item * ANSWERS + sample, type: 'bigint' },
+  gold: { sql: 's.gold', of: ({ gold }) => gold, type: 'float8' },
+};
 
 export type NewSample = Omit<EvaluationSampleEntity, 'id' | 'projectId' | 'runId' | 'createdAt'>;
 
@@ -31,19 +52,32 @@ export class EvaluationRepository {
     return this.database.manager(ctx).findOneBy(EvaluationSuiteEntity, { projectId: ctx.projectId, ...by });
   }
 
+  findSuitesByIds(ctx: RequestContext, ids: readonly string[]): Promise<EvaluationSuiteEntity[]> {
+    return this.database.manager(ctx).findBy(EvaluationSuiteEntity, { projectId: ctx.projectId, id: In(ids) });
+  }
+
+  listSuites(ctx: RequestContext, args: SuiteListArgs): Promise<Page<EvaluationSuiteEntity>> {
+    const query = this.database.manager(ctx).createQueryBuilder(EvaluationSuiteEntity, 'suite').where({ projectId: ctx.projectId });
+    narrow(query, { 'suite.sealed = :value': args.filter?.sealed, ...named('suite', args.filter) });
+    return keysetPage(query, SUITE_ORDERS, args);
+  }
+
   findRun(ctx: RequestContext, id: string): Promise<EvaluationRunEntity | null> {
     return this.database.manager(ctx).findOneBy(EvaluationRunEntity, { projectId: ctx.projectId, id });
   }
 
-  findRuns(ctx: RequestContext, ids: string[]): Promise<EvaluationRunEntity[]> {
+  findRuns(ctx: RequestContext, ids: readonly string[]): Promise<EvaluationRunEntity[]> {
     return this.database.manager(ctx).findBy(EvaluationRunEntity, { projectId: ctx.projectId, id: In(ids) });
   }
 
-  listRuns(ctx: RequestContext, suiteId: string | null, first: number, beforeId: string | null): Promise<EvaluationRunEntity[]> {
-    return this.database.manager(ctx).find(EvaluationRunEntity, {
-      where: { projectId: ctx.projectId, ...(suiteId !== null && { suiteId }), ...(beforeId !== null && { id: LessThan(beforeId) }) },
-      order: { id: 'DESC' }, take: first + 1,
+  listRuns(ctx: RequestContext, suiteId: string | null, args: RunListArgs): Promise<Page<EvaluationRunEntity>> {
+    const query = this.database.manager(ctx).createQueryBuilder(EvaluationRunEntity, 'run').where({ projectId: ctx.projectId });
+    const { filter } = args;
+    narrow(query, {
+      'run.suiteId = :value': suiteId, 'run.status = ANY(:value)': filter?.status, 'run.modelVersionId = :value': filter?.modelVersionId,
+      'run.promptVersionId = :value': filter?.promptVersionId, ...created('run', filter),
     });
+    return keysetPage(query, RUN_ORDERS, args);
   }
 
   async addSamples(ctx: RequestContext, runId: string, samples: NewSample[]): Promise<void> {
@@ -57,13 +91,11 @@ export class EvaluationRepository {
     return new Set(rows.map((row) => row.item));
   }
 
-  /** In order of item and answer; one more than `first`. */
-  samples(ctx: RequestContext, runId: string, first: number, after: { item: number; sample: number } | null): Promise<EvaluationSampleEntity[]> {
-    const query = this.database.manager(ctx).createQueryBuilder(EvaluationSampleEntity, 's')
-      .where('s.projectId = :projectId AND s.runId = :runId', { projectId: ctx.projectId, runId })
-      .orderBy('s.item').addOrderBy('s.sample').limit(first + 1);
-    if (after) query.andWhere('(s.item, s.sample) > (:item, :sample)', after);
-    return query.getMany();
+  /** A page of each run's answers. */
+  samples(ctx: RequestContext, runIds: readonly string[], args: SampleListArgs): Promise<Map<string, Page<EvaluationSampleEntity>>> {
+    const query = this.database.manager(ctx).createQueryBuilder(EvaluationSampleEntity, 's').where({ projectId: ctx.projectId });
+    narrow(query, { 's.chosen = :value': args.filter?.chosen, 's.gold >= :value': args.filter?.minGold, 's.gold <= :value': args.filter?.maxGold });
+    return keysetPages(query, 'runId', runIds, SAMPLE_ORDERS, args, 'asc');
   }
 
   /** Gold score of each item's chosen answer, in order of item. */

@@ -1,6 +1,5 @@
-import { Args, ID, Mutation, Parent, Query, ResolveField, Resolver, Subscription } from '@nestjs/graphql';
+import { Args, ID, Mutation, Parent, Query, ResolveField, ResolveReference, Resolver, Subscription } from '@nestjs/graphql';
 import { Ctx } from '../auth/carrier.js';
-import { PageArgs } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
 import { DatasetVersion } from '../datasets/dataset.types.js';
 import { ModelService } from '../models/model.service.js';
@@ -14,7 +13,7 @@ import type { EvaluationRunEntity } from './evaluation.entity.js';
 import { EvaluationService } from './evaluation.service.js';
 import {
   CreateDatasetFromEvaluationInput, CreateEvaluationSuiteInput, EvaluationComparison, EvaluationRun, EvaluationRunConnection, EvaluationRunsArgs,
-  EvaluationSampleConnection, EvaluationSuite, StartEvaluationInput,
+  EvaluationSampleConnection, EvaluationSamplesArgs, EvaluationSuite, EvaluationSuiteConnection, EvaluationSuitesArgs, StartEvaluationInput,
 } from './evaluation.types.js';
 import { SuiteService } from './suite.service.js';
 
@@ -25,6 +24,16 @@ export class EvaluationSuiteResolver {
   @Query(() => EvaluationSuite, { description: 'Errors: not_found.' })
   evaluationSuite(@Ctx() ctx: RequestContext, @Args('name') name: string) {
     return this.suites.findByName(ctx, name);
+  }
+
+  @Query(() => EvaluationSuiteConnection, { description: 'By default newest first.' })
+  evaluationSuites(@Ctx() ctx: RequestContext, @Args() args: EvaluationSuitesArgs) {
+    return this.suites.list(ctx, args);
+  }
+
+  @ResolveReference()
+  resolveReference(@Ctx() ctx: RequestContext, @Parent() { id }: EvaluationSuite) {
+    return this.suites.load(ctx, id);
   }
 
   @Mutation(() => EvaluationSuite, { description: 'Errors: bad_input, bad_data, not_found, conflict.' })
@@ -47,9 +56,14 @@ export class EvaluationRunResolver {
     return this.evaluations.find(ctx, id);
   }
 
-  @Query(() => EvaluationRunConnection, { description: 'Newest first.' })
-  evaluationRuns(@Ctx() ctx: RequestContext, @Args() { suite, ...page }: EvaluationRunsArgs) {
-    return this.evaluations.list(ctx, suite ?? null, page);
+  @ResolveReference()
+  resolveReference(@Ctx() ctx: RequestContext, @Parent() { id }: EvaluationRun) {
+    return this.evaluations.load(ctx, id);
+  }
+
+  @Query(() => EvaluationRunConnection, { description: 'By default newest first. Errors: not_found (the suite), bad_input.' })
+  evaluationRuns(@Ctx() ctx: RequestContext, @Args() { suite, ...args }: EvaluationRunsArgs) {
+    return this.evaluations.list(ctx, suite ?? null, args);
   }
 
   @Query(() => [EvaluationComparison], { description: 'Candidates against a baseline on the same items, in the order given. Errors: not_found, bad_input.' })
@@ -61,7 +75,7 @@ export class EvaluationRunResolver {
     return this.comparisons.compare(ctx, baselineRunId, runIds);
   }
 
-  @Mutation(() => EvaluationRun, { description: 'Measures a candidate on a suite. Errors: not_found, bad_input, undefined_variable.' })
+  @Mutation(() => EvaluationRun, { description: 'Measures a candidate on a suite. Errors: not_found, bad_input, undefined_variable, quota_exceeded, insufficient_quota.' })
   startEvaluation(@Ctx() ctx: RequestContext, @Args('input') input: StartEvaluationInput) {
     return this.starter.start(ctx, input);
   }
@@ -112,8 +126,8 @@ export class EvaluationRunFieldsResolver {
     return run.rewardVersionId && this.models.findVersionById(ctx, run.rewardVersionId);
   }
 
-  @ResolveField(() => EvaluationSampleConnection, { description: 'Answers in order of item. Errors: sealed.' })
-  samples(@Ctx() ctx: RequestContext, @Parent() run: EvaluationRun, @Args() page: PageArgs) {
-    return this.evaluations.samples(ctx, run, page);
+  @ResolveField(() => EvaluationSampleConnection, { description: 'Answers, by default in order of item. Errors: sealed.' })
+  samples(@Ctx() ctx: RequestContext, @Parent() run: EvaluationRun, @Args() args: EvaluationSamplesArgs) {
+    return this.evaluations.samples(ctx, run, args);
   }
 }

@@ -1,16 +1,21 @@
 import { Injectable } from '@nestjs/common';
+import { batched, batchedLists, byId } from '../common/batched.js';
 import { DomainError, notFound } from '../common/errors.js';
-import { decodeCursor, type Page, type PageArgs, toPage } from '../common/pagination.js';
+import type { Page } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
 import { closable } from '../common/subscription.js';
 import { Notifications } from '../database/notifications.js';
 import type { EvaluationRunEntity, EvaluationSampleEntity } from './evaluation.entity.js';
 import { EvaluationLifecycle, isOver, runTopic } from './evaluation.lifecycle.js';
-import { EvaluationRepository } from './evaluation.repository.js';
+import { EvaluationRepository, type RunListArgs, type SampleListArgs } from './evaluation.repository.js';
 import { SuiteService } from './suite.service.js';
 
 @Injectable()
 export class EvaluationService {
+  /** By id; undefined for one that is not there. */
+  readonly load = batched(async (ctx, ids: readonly string[]) => byId(await this.evaluations.findRuns(ctx, ids)));
+  private readonly loadSamples = batchedLists((ctx, runIds, args: SampleListArgs) => this.evaluations.samples(ctx, runIds, args));
+
   constructor(
     private readonly evaluations: EvaluationRepository,
     private readonly lifecycle: EvaluationLifecycle,
@@ -25,11 +30,10 @@ export class EvaluationService {
     return run;
   }
 
-  /** Newest first, of one suite or of all. */
-  async list(ctx: RequestContext, suite: string | null, page: PageArgs): Promise<Page<EvaluationRunEntity>> {
+  /** Of one suite, by its name, or of all. */
+  async list(ctx: RequestContext, suite: string | null, args: RunListArgs): Promise<Page<EvaluationRunEntity>> {
     const suiteId = suite === null ? null : (await this.suites.findByName(ctx, suite)).id;
-    const after = page.after ? decodeCursor(page.after) : null;
-    return toPage(await this.evaluations.listRuns(ctx, suiteId, page.first, after), page.first, (run) => run.id);
+    return this.evaluations.listRuns(ctx, suiteId, args);
   }
 
   /** Asks a run to end; one that is over stays as it is. @throws DomainError not_found. */
@@ -39,14 +43,12 @@ export class EvaluationService {
     return this.find(ctx, id);
   }
 
-  /** Answers in order of item. @throws DomainError sealed for a run on a sealed suite, whose items would leak. */
-  async samples(ctx: RequestContext, run: Pick<EvaluationRunEntity, 'id' | 'suiteId'>, page: PageArgs): Promise<Page<EvaluationSampleEntity>> {
+  /** Answers, by default in order of item. @throws DomainError sealed for a run on a sealed suite, whose items would leak. */
+  async samples(ctx: RequestContext, run: Pick<EvaluationRunEntity, 'id' | 'suiteId'>, args: SampleListArgs): Promise<Page<EvaluationSampleEntity>> {
     if ((await this.suites.findById(ctx, run.suiteId)).sealed) {
       throw new DomainError('sealed', 'The suite is sealed: its answers are not shown one by one, only what they add up to.');
     }
-    const [item, sample] = page.after ? decodeCursor(page.after).split('.').map(Number) : [];
-    const after = item === undefined ? null : { item, sample: sample ?? 0 };
-    return toPage(await this.evaluations.samples(ctx, run.id, page.first, after), page.first, (row) => `${row.item}.${row.sample}`);
+    return this.loadSamples(ctx, run.id, args);
   }
 
   /** The run now and after each change, until it is over. Ends when the returned iterator is closed. @throws DomainError not_found. */

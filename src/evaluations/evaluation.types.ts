@@ -1,8 +1,8 @@
-import { ArgsType, Field, Float, ID, InputType, Int, ObjectType, registerEnumType } from '@nestjs/graphql';
+import { ArgsType, Directive, Field, Float, ID, InputType, Int, ObjectType, registerEnumType } from '@nestjs/graphql';
 import { Type } from 'class-transformer';
 import { IsBoolean, IsIn, IsInt, IsNumber, IsObject, IsOptional, IsPositive, IsString, Max, Min, ValidateNested } from 'class-validator';
 import { GraphQLJSONObject } from 'graphql-scalars';
-import { connectionOf, PageArgs } from '../common/pagination.js';
+import { connectionOf, CreatedFilter, listArgsOf, NamedFilter } from '../common/pagination.js';
 import { EstimateType, RunFailureType } from '../common/run.types.js';
 import type { Grader } from '../contracts/contracts.generated.js';
 import type { Verdict } from './comparison.service.js';
@@ -16,6 +16,7 @@ registerEnumType(VerdictEnum, { name: 'Verdict', description: 'gain and loss nee
 export const SelectionEnum = { best_by_reward: 'best_by_reward', best_by_gold: 'best_by_gold' } as const;
 registerEnumType(SelectionEnum, { name: 'AnswerSelection', description: 'Which of an item\'s answers is kept.' });
 
+@Directive('@key(fields: "id")')
 @ObjectType({ description: 'What all candidates are measured on: the same items, the same gold grader. Immutable.' })
 export class EvaluationSuite {
   @Field(() => ID) id: string;
@@ -33,6 +34,7 @@ export class EvaluationSampling implements Sampling {
   @Field(() => Int) seed: number;
 }
 
+@Directive('@key(fields: "id")')
 @ObjectType({ description: 'A candidate (model, prompt, sampling, selection) on a suite.' })
 export class EvaluationRun {
   @Field(() => ID) id: string;
@@ -86,6 +88,7 @@ export class EvaluationComparison {
   @Field(() => Int, { nullable: true, description: 'Items that would show a difference of this size with 80% power; null when there is none.' }) itemsForPower: number | null;
 }
 
+export const EvaluationSuiteConnection = connectionOf(EvaluationSuite, 'EvaluationSuite');
 export const EvaluationRunConnection = connectionOf(EvaluationRun, 'EvaluationRun');
 export const EvaluationSampleConnection = connectionOf(EvaluationSample, 'EvaluationSample');
 
@@ -123,7 +126,32 @@ export class CreateDatasetFromEvaluationInput {
   @Field(() => Float, { nullable: true, description: 'With best_by_reward: the share of items to keep, highest reward first, over 0 and at most 1. Default: 1.' }) @IsOptional() @IsPositive() @Max(1) keep?: number | null;
 }
 
+@InputType()
+export class EvaluationSuiteFilter extends NamedFilter {
+  @Field(() => Boolean, { nullable: true }) @IsOptional() @IsBoolean() sealed?: boolean | null;
+}
+
+@InputType()
+export class EvaluationRunFilter extends CreatedFilter {
+  @Field(() => [EvaluationStatusEnum], { nullable: true, description: 'Any of these.' }) @IsOptional() @IsIn(Object.values(EvaluationStatusEnum), { each: true }) status?: EvaluationStatus[] | null;
+  @Field(() => ID, { nullable: true }) @IsOptional() @IsString() modelVersionId?: string | null;
+  @Field(() => ID, { nullable: true }) @IsOptional() @IsString() promptVersionId?: string | null;
+}
+
+@InputType()
+export class EvaluationSampleFilter {
+  @Field(() => Boolean, { nullable: true }) @IsOptional() @IsBoolean() chosen?: boolean | null;
+  @Field(() => Float, { nullable: true, description: 'Gold score at least.' }) @IsOptional() @IsNumber() minGold?: number | null;
+  @Field(() => Float, { nullable: true, description: 'Gold score at most.' }) @IsOptional() @IsNumber() maxGold?: number | null;
+}
+
 @ArgsType()
-export class EvaluationRunsArgs extends PageArgs {
+export class EvaluationSuitesArgs extends listArgsOf('EvaluationSuite', EvaluationSuiteFilter, ['created_at', 'name']) {}
+@ArgsType()
+export class EvaluationSamplesArgs extends listArgsOf('EvaluationSample', EvaluationSampleFilter, ['item', 'gold'], 'asc') {}
+
+/** `gold`: runs without a score count as lowest. */
+@ArgsType()
+export class EvaluationRunsArgs extends listArgsOf('EvaluationRun', EvaluationRunFilter, ['created_at', 'gold']) {
   @Field(() => String, { nullable: true, description: 'Only runs on the suite of this name.' }) @IsOptional() @IsString() suite?: string | null;
 }

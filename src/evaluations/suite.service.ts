@@ -1,16 +1,21 @@
 import { Injectable } from '@nestjs/common';
 import { isDeepStrictEqual } from 'node:util';
+import { batched, byId } from '../common/batched.js';
 import { DomainError, notFound } from '../common/errors.js';
 import { columnsOf, parseGrader } from '../common/graders.js';
 import { newId } from '../common/ids.js';
+import type { Page } from '../common/pagination.js';
 import { checkName } from '../common/references.js';
 import type { RequestContext } from '../common/request-context.js';
 import { DatasetService } from '../datasets/dataset.service.js';
 import type { EvaluationSuiteEntity } from './evaluation.entity.js';
-import { EvaluationRepository } from './evaluation.repository.js';
+import { EvaluationRepository, type SuiteListArgs } from './evaluation.repository.js';
 
 @Injectable()
 export class SuiteService {
+  /** By id; undefined for one that is not there. */
+  readonly load = batched(async (ctx, ids: readonly string[]) => byId(await this.evaluations.findSuitesByIds(ctx, ids)));
+
   constructor(
     private readonly evaluations: EvaluationRepository,
     private readonly datasets: DatasetService,
@@ -54,8 +59,12 @@ export class SuiteService {
   }
 
   async findById(ctx: RequestContext, id: string): Promise<EvaluationSuiteEntity> {
-    const suite = await this.evaluations.findSuite(ctx, { id });
+    const suite = await this.load(ctx, id);
     if (!suite) throw notFound('evaluation suite', id);
     return suite;
+  }
+
+  list(ctx: RequestContext, args: SuiteListArgs): Promise<Page<EvaluationSuiteEntity>> {
+    return this.evaluations.listSuites(ctx, args);
   }
 }

@@ -1,15 +1,16 @@
 import { Injectable } from '@nestjs/common';
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { batchedLists, byParent } from '../common/batched.js';
 import { DomainError } from '../common/errors.js';
 import { newId } from '../common/ids.js';
-import { decodeCursor, type Page, type PageArgs, toPage } from '../common/pagination.js';
+import { decodeCursor } from '../common/pagination.js';
 import { RequestContext } from '../common/request-context.js';
 import { closable } from '../common/subscription.js';
 import type { ArtefactEvent, RunEvent, RunEventBatch } from '../contracts/contracts.generated.js';
 import { Database } from '../database/database.js';
 import { Notifications } from '../database/notifications.js';
 import type { FineTuneEventEntity, FineTuneJobEntity } from './fine-tune-job.entity.js';
-import { FineTuneEventRepository, type MetricPoint, type NewEvent } from './fine-tune-event.repository.js';
+import { type FineTuneEventListArgs, FineTuneEventRepository, type MetricPoint, type NewEvent } from './fine-tune-event.repository.js';
 import { FineTuneJobRepository } from './fine-tune-job.repository.js';
 import { nextInOrder, parseBatch } from './run-event-batch.js';
 import { artefactDirectory, checkpointDirectory } from './run-paths.js';
@@ -33,6 +34,12 @@ export const jobTopic = (jobId: string): string => `fine-tune-job:${jobId}`;
 /** Takes in what a trainer reports, and hands the events of a job out again, in order and without loss. */
 @Injectable()
 export class FineTuneEventService {
+  /** Events of a job. */
+  readonly list = batchedLists((ctx, jobIds, args: FineTuneEventListArgs) => this.events.list(ctx, jobIds, args));
+  /** A metric of a job by its name, step by step. */
+  readonly metric = batchedLists<string, MetricPoint[]>(async (ctx, jobIds, name) =>
+    byParent(jobIds, await this.events.metric(ctx, jobIds, name), ({ jobId }) => jobId));
+
   constructor(
     private readonly database: Database,
     private readonly jobs: FineTuneJobRepository,
@@ -42,14 +49,14 @@ export class FineTuneEventService {
 
   /**
    * Stores a batch that a trainer posted.
-   * @throws DomainError unauthenticated when the token is not the job's, fenced when the attempt is over, bad_input.
+   * @throws DomainError unauthenticated when the token is not that of the job's current attempt, as for a job that does
+   *   not exist; fenced when the attempt is over; bad_input.
    */
   async accept(jobId: string, authorization: string | undefined, body: unknown): Promise<Acknowledgement> {
     const token = /^Bearer\s+(\S+)$/i.exec(authorization ?? '')?.[1] ?? '';
     const job = await this.jobs.findByIdAlone(jobId);
     const known = job?.tokenHash != null && timingSafeEqual(Buffer.from(hashToken(token)), Buffer.from(job.tokenHash));
-    const attempt = (body as { attempt?: unknown } | null)?.attempt;
-    if (!known && !(job && token && typeof attempt === 'number' && attempt < job.attempt)) {
+    if (!known) {
       throw new DomainError('unauthenticated', 'The one-run token is not that of the job\'s current attempt.');
     }
     const batch = parseBatch(body);
@@ -91,14 +98,6 @@ export class FineTuneEventService {
     return event && (event.data as unknown as ArtefactEvent);
   }
 
-  async page(ctx: RequestContext, jobId: string, page: PageArgs): Promise<Page<FineTuneEventEntity>> {
-    return toPage(await this.events.page(ctx, jobId, page.first, eventIdOf(page.after)), page.first, (event) => event.id);
-  }
-
-  metric(ctx: RequestContext, jobId: string, name: string): Promise<MetricPoint[]> {
-    return this.events.metric(ctx, jobId, name);
-  }
-
   /**
    * Every event after the cursor, those to come included, each with the job as it is; ends when the job is over.
    * @throws DomainError bad_input for a cursor that is none.
@@ -114,7 +113,7 @@ export class FineTuneEventService {
         // Read before the events: of a job that is over by then this read of them misses none.
         const job = await this.jobs.find(ctx, jobId);
         if (!job) return;
-        const rows = await this.events.page(ctx, jobId, FOLLOW_BATCH, cursor);
+        const rows = await this.events.after(ctx, jobId, FOLLOW_BATCH, cursor);
         more = rows.length > FOLLOW_BATCH;
         for (const event of rows.slice(0, FOLLOW_BATCH)) {
           yield { event, job };

@@ -16,6 +16,7 @@ export interface FineTuneSettings {
 }
 
 @Entity('fine_tune_jobs')
+@Index(['projectId', 'id'])
 export class FineTuneJobEntity extends RunState<FineTuneStatus> {
   @Column('text') method: FineTuneMethod;
   /** Base or adapter to start from. */
@@ -41,11 +42,12 @@ export class FineTuneJobEntity extends RunState<FineTuneStatus> {
 
 /** What happened to a job, in order: the trainer's events and the service's own (`log`). */
 @Entity('fine_tune_events')
+@Index(['jobId', 'id'])
 @Unique(['jobId', 'attempt', 'seq'])
 export class FineTuneEventEntity {
   @PrimaryGeneratedColumn('identity', { type: 'bigint', generatedIdentity: 'ALWAYS' }) id: string;
   @Column('text') projectId: string;
-  @Index() @Column('text') jobId: string;
+  @Column('text') jobId: string;
   @Column('int') attempt: number;
   /** The trainer's number within the attempt; null for the service's own. */
   @Column('int', { nullable: true }) seq: number | null;

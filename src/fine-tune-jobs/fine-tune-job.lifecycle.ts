@@ -7,6 +7,7 @@ import type { RequestContext } from '../common/request-context.js';
 import type { RunFailure } from '../common/run-state.js';
 import { Database } from '../database/database.js';
 import { type RunKey, transition } from '../database/transition.js';
+import { QuotaService } from '../limits/quota.service.js';
 import { Outbox } from '../queue/outbox.js';
 import { EventService } from '../webhooks/event.service.js';
 import { FineTuneEventService, hashToken } from './fine-tune-event.service.js';
@@ -46,10 +47,13 @@ export class FineTuneJobLifecycle {
     private readonly results: FineTuneResultService,
     private readonly webhooks: EventService,
     private readonly outbox: Outbox,
+    private readonly quotas: QuotaService,
   ) {}
 
+  /** @throws DomainError quota_exceeded, insufficient_quota. */
   create(ctx: RequestContext, job: Pick<FineTuneJobEntity, 'method' | 'fromVersionId' | 'datasetVersionId' | 'promptVersionId' | 'settings' | 'registerAs'>): Promise<FineTuneJobEntity> {
     return this.database.transaction(ctx, async (tx) => {
+      await this.quotas.holdRun(tx);
       const created = await this.jobs.add(tx, { ...job, id: newId('ftjob'), createdBy: ctx.principal });
       await this.events.note(tx, created, 'info', 'Queued.');
       await this.outbox.enqueue(tx, 'fine-tune.run', { jobId: created.id });

@@ -1,13 +1,22 @@
 import { Injectable } from '@nestjs/common';
-import { LessThan } from 'typeorm';
+import { In } from 'typeorm';
+import type { CreatedFilter, ListArgs, Page } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
+import { byCreation, created, keysetPage, narrow, type SortKeys } from '../database/keyset.js';
 import type { RunKey } from '../database/transition.js';
-import { FineTuneCheckpointEntity, FineTuneJobEntity } from './fine-tune-job.entity.js';
+import { FineTuneCheckpointEntity, FineTuneJobEntity, type FineTuneMethod, type FineTuneStatus } from './fine-tune-job.entity.js';
 import { STALE_AFTER_SECONDS } from './run-policy.js';
 
 /** Names a job across projects, for the platform's own tasks. */
 export type JobRef = Pick<FineTuneJobEntity, 'id' | 'projectId'>;
+
+export type FineTuneJobListArgs = ListArgs<CreatedFilter & { status?: FineTuneStatus[] | null; method?: FineTuneMethod | null; registerAs?: string | null }, 'created_at' | 'register_as'>;
+
+const ORDERS: SortKeys<FineTuneJobEntity, 'created_at' | 'register_as'> = {
+  created_at: byCreation('job'),
+  register_as: { sql: 'job.registerAs', of: ({ registerAs }) => registerAs, type: 'text' },
+};
 
 /** A queued job that was put on its queue longer ago may have been lost with it. */
 const ENQUEUE_AGAIN = "interval '30 seconds'";
@@ -29,11 +38,17 @@ export class FineTuneJobRepository {
     return this.database.platform.findOneBy(FineTuneJobEntity, { id });
   }
 
-  list(ctx: RequestContext, first: number, beforeId: string | null): Promise<FineTuneJobEntity[]> {
-    return this.database.manager(ctx).find(FineTuneJobEntity, {
-      where: { projectId: ctx.projectId, ...(beforeId === null ? {} : { id: LessThan(beforeId) }) },
-      order: { id: 'DESC' }, take: first + 1,
+  findByIds(ctx: RequestContext, ids: readonly string[]): Promise<FineTuneJobEntity[]> {
+    return this.database.manager(ctx).findBy(FineTuneJobEntity, { projectId: ctx.projectId, id: In(ids) });
+  }
+
+  list(ctx: RequestContext, args: FineTuneJobListArgs): Promise<Page<FineTuneJobEntity>> {
+    const query = this.database.manager(ctx).createQueryBuilder(FineTuneJobEntity, 'job').where({ projectId: ctx.projectId });
+    narrow(query, {
+      'job.status = ANY(:value)': args.filter?.status, 'job.method = :value': args.filter?.method,
+      'job.registerAs = :value': args.filter?.registerAs, ...created('job', args.filter),
     });
+    return keysetPage(query, ORDERS, args);
   }
 
   /** The job, locked until the transaction ends. */
@@ -78,6 +93,16 @@ export class FineTuneJobRepository {
   /** Newest first: by step, and of the same step the later attempt's. */
   checkpoints(ctx: RequestContext, jobId: string): Promise<FineTuneCheckpointEntity[]> {
     return this.database.manager(ctx).find(FineTuneCheckpointEntity, { where: { projectId: ctx.projectId, jobId }, order: { step: 'DESC', attempt: 'DESC' } });
+  }
+
+  /** The newest checkpoints of each job, newest first. */
+  newestCheckpoints(ctx: RequestContext, jobIds: readonly string[], limit: number): Promise<FineTuneCheckpointEntity[]> {
+    const newest = 'checkpoint.step DESC, checkpoint.attempt DESC';
+    const query = this.database.manager(ctx).createQueryBuilder(FineTuneCheckpointEntity, 'checkpoint')
+      .where('checkpoint.projectId = :projectId AND checkpoint.jobId IN (:...jobIds)', { projectId: ctx.projectId, jobIds });
+    const ranked = query.clone().select('checkpoint.id', 'id').addSelect(`row_number() OVER (PARTITION BY checkpoint.jobId ORDER BY ${newest})`, 'rank');
+    return query.andWhere(`checkpoint.id IN (SELECT ranked.id FROM (${ranked.getQuery()}) ranked WHERE ranked.rank <= :limit)`, { limit })
+      .orderBy('checkpoint.step', 'DESC').addOrderBy('checkpoint.attempt', 'DESC').getMany();
   }
 
   async removeCheckpoint(ctx: RequestContext, id: string): Promise<void> {

@@ -1,6 +1,5 @@
-import { Args, ID, Int, Mutation, Parent, Query, ResolveField, Resolver, Subscription } from '@nestjs/graphql';
+import { Args, ID, Int, Mutation, Parent, Query, ResolveField, ResolveReference, Resolver, Subscription } from '@nestjs/graphql';
 import { Ctx } from '../auth/carrier.js';
-import { PageArgs } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
 import { DatasetService } from '../datasets/dataset.service.js';
 import { DatasetVersion } from '../datasets/dataset.types.js';
@@ -13,7 +12,8 @@ import { type FollowedEvent, FineTuneEventService } from './fine-tune-event.serv
 import { FineTuneJobService } from './fine-tune-job.service.js';
 import { CreateFineTuneJobInput } from './fine-tune-input.types.js';
 import {
-  FineTuneCheckpoint, FineTuneEventConnection, FineTuneJob, FineTuneJobConnection, FineTuneJobEvent, FineTuneJobState, MetricPoint,
+  FineTuneCheckpoint, FineTuneEventConnection, FineTuneEventsArgs, FineTuneJob, FineTuneJobConnection, FineTuneJobEvent, FineTuneJobsArgs, FineTuneJobState,
+  MetricPoint,
 } from './fine-tune-job.types.js';
 
 const totalStepsOf = (job: Pick<FineTuneJobEntity, 'settings'>): number => job.settings.hyperparameters.maxSteps;
@@ -36,12 +36,12 @@ export class FineTuneJobResolver {
     return this.jobs.get(ctx, id);
   }
 
-  @Query(() => FineTuneJobConnection, { description: 'Fine-tune jobs, newest first.' })
-  fineTuneJobs(@Ctx() ctx: RequestContext, @Args() page: PageArgs) {
-    return this.jobs.list(ctx, page);
+  @Query(() => FineTuneJobConnection, { description: 'By default newest first.' })
+  fineTuneJobs(@Ctx() ctx: RequestContext, @Args() args: FineTuneJobsArgs) {
+    return this.jobs.list(ctx, args);
   }
 
-  @Mutation(() => FineTuneJob, { description: 'Checks and queues a job. Errors: not_found, bad_reference, bad_input, undefined_variable, sealed, licence_refused.' })
+  @Mutation(() => FineTuneJob, { description: 'Checks and queues a job. Errors: not_found, bad_reference, bad_input, undefined_variable, sealed, licence_refused, quota_exceeded, insufficient_quota.' })
   createFineTuneJob(@Ctx() ctx: RequestContext, @Args('input') input: CreateFineTuneJobInput) {
     return this.jobs.create(ctx, input);
   }
@@ -62,6 +62,11 @@ export class FineTuneJobResolver {
   ) {
     await this.jobs.get(ctx, id);
     return this.eventService.follow(ctx, id, after ?? null);
+  }
+
+  @ResolveReference()
+  resolveReference(@Ctx() ctx: RequestContext, @Parent() { id }: FineTuneJob) {
+    return this.jobs.load(ctx, id);
   }
 
   @ResolveField(() => Int, { description: 'Optimiser steps in all.' })
@@ -89,12 +94,12 @@ export class FineTuneJobResolver {
     return job.modelVersionId === null ? null : this.models.findVersionById(ctx, job.modelVersionId);
   }
 
-  @ResolveField(() => FineTuneEventConnection, { description: 'What happened, in order.' })
-  events(@Ctx() ctx: RequestContext, @Parent() job: FineTuneJob, @Args() page: PageArgs) {
-    return this.eventService.page(ctx, job.id, page);
+  @ResolveField(() => FineTuneEventConnection, { description: 'What happened, by default in order.' })
+  events(@Ctx() ctx: RequestContext, @Parent() job: FineTuneJob, @Args() args: FineTuneEventsArgs) {
+    return this.eventService.list(ctx, job.id, args);
   }
 
-  @ResolveField(() => [FineTuneCheckpoint], { description: 'Newest first.' })
+  @ResolveField(() => [FineTuneCheckpoint], { description: 'The newest hundred, newest first.' })
   checkpoints(@Ctx() ctx: RequestContext, @Parent() job: FineTuneJob) {
     return this.jobs.checkpoints(ctx, job.id);
   }

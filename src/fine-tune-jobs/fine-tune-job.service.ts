@@ -1,14 +1,24 @@
 import { Injectable } from '@nestjs/common';
+import { batched, byId, byParent } from '../common/batched.js';
 import { notFound } from '../common/errors.js';
-import { decodeCursor, type Page, type PageArgs, toPage } from '../common/pagination.js';
+import type { Page } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
 import { FineTuneInputService, type NewFineTuneJob } from './fine-tune-input.service.js';
 import type { FineTuneCheckpointEntity, FineTuneJobEntity } from './fine-tune-job.entity.js';
 import { FineTuneJobLifecycle } from './fine-tune-job.lifecycle.js';
-import { FineTuneJobRepository } from './fine-tune-job.repository.js';
+import { type FineTuneJobListArgs, FineTuneJobRepository } from './fine-tune-job.repository.js';
+
+/** Checkpoints of a job that are shown. */
+const SHOWN_CHECKPOINTS = 100;
 
 @Injectable()
 export class FineTuneJobService {
+  /** By id; undefined for one that is not there. */
+  readonly load = batched(async (ctx, ids: readonly string[]) => byId(await this.jobs.findByIds(ctx, ids)));
+  /** The newest checkpoints of a job, newest first. */
+  readonly checkpoints = batched<string, FineTuneCheckpointEntity[]>(async (ctx, ids) =>
+    byParent(ids, await this.jobs.newestCheckpoints(ctx, ids, SHOWN_CHECKPOINTS), (checkpoint) => checkpoint.jobId));
+
   constructor(
     private readonly jobs: FineTuneJobRepository,
     private readonly input: FineTuneInputService,
@@ -35,13 +45,7 @@ export class FineTuneJobService {
     return job;
   }
 
-  async list(ctx: RequestContext, page: PageArgs): Promise<Page<FineTuneJobEntity>> {
-    const after = page.after ? decodeCursor(page.after) : null;
-    return toPage(await this.jobs.list(ctx, page.first, after), page.first, (job) => job.id);
-  }
-
-  /** Newest first. */
-  checkpoints(ctx: RequestContext, id: string): Promise<FineTuneCheckpointEntity[]> {
-    return this.jobs.checkpoints(ctx, id);
+  list(ctx: RequestContext, args: FineTuneJobListArgs): Promise<Page<FineTuneJobEntity>> {
+    return this.jobs.list(ctx, args);
   }
 }

@@ -1,6 +1,7 @@
-import { Field, Float, ID, Int, ObjectType, registerEnumType } from '@nestjs/graphql';
+import { ArgsType, Directive, Field, Float, ID, InputType, Int, ObjectType, registerEnumType } from '@nestjs/graphql';
 import { GraphQLJSONObject } from 'graphql-scalars';
-import { connectionOf } from '../common/pagination.js';
+import { IsIn, IsInt, IsOptional, IsString } from 'class-validator';
+import { connectionOf, CreatedFilter, listArgsOf } from '../common/pagination.js';
 import { EstimateType, RunFailureType } from '../common/run.types.js';
 import type { RunFailure } from '../common/run-state.js';
 import type { Estimate, FinishedEvent, RewardReport as ReportContract, RunEvent } from '../contracts/contracts.generated.js';
@@ -65,6 +66,7 @@ export class MetricPoint {
   @Field(() => Int) attempt: number;
 }
 
+@Directive('@key(fields: "id")')
 @ObjectType({ description: 'A job that trains a model.' })
 export class FineTuneJob {
   @Field(() => ID) id: string;
@@ -99,7 +101,7 @@ export class FineTuneJobState {
 
 @ObjectType({ description: 'Something that happened to a job.' })
 export class FineTuneEvent {
-  @Field({ description: 'Pass as `after` to go on from here.' }) cursor: string;
+  @Field({ description: 'Pass as `after` of fineTuneJobEvents to go on from here.' }) cursor: string;
   @Field(() => Int) attempt: number;
   @Field(() => FineTuneEventTypeEnum) type: RunEvent['type'];
   @Field() at: Date;
@@ -113,3 +115,21 @@ export class FineTuneJobEvent extends FineTuneEvent {
 
 export const FineTuneJobConnection = connectionOf(FineTuneJob, 'FineTuneJob');
 export const FineTuneEventConnection = connectionOf(FineTuneEvent, 'FineTuneEvent');
+
+@InputType()
+export class FineTuneJobFilter extends CreatedFilter {
+  @Field(() => [FineTuneStatusEnum], { nullable: true, description: 'Any of these.' }) @IsOptional() @IsIn(Object.values(FineTuneStatusEnum), { each: true }) status?: FineTuneStatus[] | null;
+  @Field(() => FineTuneMethodEnum, { nullable: true }) @IsOptional() @IsIn(Object.values(FineTuneMethodEnum)) method?: FineTuneMethod | null;
+  @Field(() => String, { nullable: true, description: 'Name of the model that it makes.' }) @IsOptional() @IsString() registerAs?: string | null;
+}
+
+@InputType()
+export class FineTuneEventFilter {
+  @Field(() => [FineTuneEventTypeEnum], { nullable: true, description: 'Any of these.' }) @IsOptional() @IsIn(Object.values(FineTuneEventTypeEnum), { each: true }) type?: RunEvent['type'][] | null;
+  @Field(() => Int, { nullable: true }) @IsOptional() @IsInt() attempt?: number | null;
+}
+
+@ArgsType()
+export class FineTuneJobsArgs extends listArgsOf('FineTuneJob', FineTuneJobFilter, ['created_at', 'register_as']) {}
+@ArgsType()
+export class FineTuneEventsArgs extends listArgsOf('FineTuneEvent', FineTuneEventFilter, ['sequence'], 'asc') {}

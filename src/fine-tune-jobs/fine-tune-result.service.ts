@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { join } from 'node:path';
 import type { RequestContext } from '../common/request-context.js';
 import { CONFIG, type Config } from '../config/config.js';
+import { UsageService } from '../limits/usage.service.js';
 import { LineageService, type LineageEdge, type LineageRef } from '../models/lineage.service.js';
 import type { LineageRelation, ModelVersionEntity } from '../models/model.entity.js';
 import { ModelService } from '../models/model.service.js';
@@ -9,13 +10,14 @@ import { FineTuneEventService } from './fine-tune-event.service.js';
 import type { FineTuneJobEntity } from './fine-tune-job.entity.js';
 import { artefactDirectory } from './run-paths.js';
 
-/** Makes what a job trained a version of a model, and notes what it came from. */
+/** Makes what a job trained a version of a model, and notes what it came from and cost. */
 @Injectable()
 export class FineTuneResultService {
   constructor(
     private readonly models: ModelService,
     private readonly lineage: LineageService,
     private readonly events: FineTuneEventService,
+    private readonly usage: UsageService,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
@@ -33,6 +35,8 @@ export class FineTuneResultService {
       baseVersionId: from.baseVersionId ?? from.id, licence: from.licence, jobId: job.id, promptVersionId: job.promptVersionId,
     });
     await this.lineage.link(tx, edgesTo(version, job));
+    const hours = (job.summary?.seconds ?? 0) / 3600;
+    await this.usage.charge(tx, job.createdBy, { promptTokens: 0, completionTokens: 0, cost: hours * this.config.TRIAD_COMPUTE_PRICE_PER_HOUR });
     return version;
   }
 }

@@ -5,6 +5,7 @@ import type { Manifest } from '../contracts/contracts.generated.js';
 export type ModelKind = 'base' | 'adapter' | 'reward';
 
 @Entity('models')
+@Index(['projectId', 'id'])
 @Unique(['projectId', 'name'])
 export class ModelEntity {
   @PrimaryColumn('text') id: string;

@@ -1,10 +1,21 @@
 import { Injectable } from '@nestjs/common';
-import { In, LessThan } from 'typeorm';
+import { In } from 'typeorm';
 import { newId } from '../common/ids.js';
+import type { CreatedFilter, ListArgs, NamedFilter, Page } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
 import type { Manifest } from '../contracts/contracts.generated.js';
 import { Database } from '../database/database.js';
-import { ArtefactEntity, ModelAliasEntity, ModelEntity, ModelVersionEntity } from './model.entity.js';
+import { byCreation, created, keysetPage, keysetPages, named, narrow, type SortKeys } from '../database/keyset.js';
+import { ArtefactEntity, ModelAliasEntity, ModelEntity, type ModelKind, ModelVersionEntity } from './model.entity.js';
+
+export type ModelListArgs = ListArgs<NamedFilter, 'created_at' | 'name'>;
+export type ModelVersionListArgs = ListArgs<CreatedFilter & { kind?: ModelKind | null; licence?: string | null }, 'version'>;
+
+const MODEL_ORDERS: SortKeys<ModelEntity, 'created_at' | 'name'> = {
+  created_at: byCreation('model'),
+  name: { sql: 'model.name', of: (model) => model.name, type: 'text' },
+};
+const VERSION_ORDERS: SortKeys<ModelVersionEntity, 'version'> = { version: { sql: 'version.version', of: ({ version }) => version, type: 'bigint' } };
 
 @Injectable()
 export class ModelRepository {
@@ -42,25 +53,30 @@ export class ModelRepository {
     return this.database.manager(ctx).findOneBy(ModelVersionEntity, { projectId: ctx.projectId, ...by } as { projectId: string });
   }
 
-  listVersions(ctx: RequestContext, modelId: string, first: number, before: number | null): Promise<ModelVersionEntity[]> {
-    return this.database.manager(ctx).find(ModelVersionEntity, {
-      where: { projectId: ctx.projectId, modelId, ...(before === null ? {} : { version: LessThan(before) }) },
-      order: { version: 'DESC' }, take: first + 1,
-    });
+  findByIds(ctx: RequestContext, ids: readonly string[]): Promise<ModelEntity[]> {
+    return this.database.manager(ctx).findBy(ModelEntity, { projectId: ctx.projectId, id: In(ids) });
   }
 
-  list(ctx: RequestContext, first: number, beforeId: string | null): Promise<ModelEntity[]> {
-    return this.database.manager(ctx).find(ModelEntity, {
-      where: { projectId: ctx.projectId, ...(beforeId === null ? {} : { id: LessThan(beforeId) }) },
-      order: { id: 'DESC' }, take: first + 1,
-    });
+  findVersionsByIds(ctx: RequestContext, ids: readonly string[]): Promise<ModelVersionEntity[]> {
+    return this.database.manager(ctx).findBy(ModelVersionEntity, { projectId: ctx.projectId, id: In(ids) });
+  }
+
+  listVersions(ctx: RequestContext, modelIds: readonly string[], args: ModelVersionListArgs): Promise<Map<string, Page<ModelVersionEntity>>> {
+    const query = this.database.manager(ctx).createQueryBuilder(ModelVersionEntity, 'version').where({ projectId: ctx.projectId });
+    narrow(query, { 'version.kind = :value': args.filter?.kind, 'version.licence = :value': args.filter?.licence, ...created('version', args.filter) });
+    return keysetPages(query, 'modelId', modelIds, VERSION_ORDERS, args);
+  }
+
+  list(ctx: RequestContext, args: ModelListArgs): Promise<Page<ModelEntity>> {
+    const query = this.database.manager(ctx).createQueryBuilder(ModelEntity, 'model').where({ projectId: ctx.projectId });
+    return keysetPage(narrow(query, named('model', args.filter)), MODEL_ORDERS, args);
   }
 
   findAlias(ctx: RequestContext, modelId: string, alias: string): Promise<ModelAliasEntity | null> {
     return this.database.manager(ctx).findOneBy(ModelAliasEntity, { projectId: ctx.projectId, modelId, alias });
   }
 
-  aliasesOf(ctx: RequestContext, modelIds: string[]): Promise<ModelAliasEntity[]> {
+  aliasesOf(ctx: RequestContext, modelIds: readonly string[]): Promise<ModelAliasEntity[]> {
     return this.database.manager(ctx).find(ModelAliasEntity, { where: { projectId: ctx.projectId, modelId: In(modelIds) }, order: { alias: 'ASC' } });
   }
 
@@ -79,7 +95,11 @@ export class ModelRepository {
     return manager.findOneByOrFail(ArtefactEntity, { projectId: ctx.projectId, sha256: manifest.sha256 });
   }
 
-  findArtefact(ctx: RequestContext, id: string): Promise<ArtefactEntity> {
-    return this.database.manager(ctx).findOneByOrFail(ArtefactEntity, { projectId: ctx.projectId, id });
+  hasArtefact(ctx: RequestContext, sha256: string): Promise<boolean> {
+    return this.database.manager(ctx).existsBy(ArtefactEntity, { projectId: ctx.projectId, sha256 });
+  }
+
+  findArtefacts(ctx: RequestContext, ids: readonly string[]): Promise<ArtefactEntity[]> {
+    return this.database.manager(ctx).findBy(ArtefactEntity, { projectId: ctx.projectId, id: In(ids) });
   }
 }

@@ -1,11 +1,10 @@
-import { Args, Int, Mutation, Parent, Query, ResolveField, Resolver } from '@nestjs/graphql';
+import { Args, Int, Mutation, Parent, Query, ResolveField, ResolveReference, Resolver } from '@nestjs/graphql';
 import { Ctx } from '../auth/carrier.js';
 import { RequiresRole } from '../auth/requires-role.js';
-import { PageArgs } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
 import type { ModelVersionEntity } from './model.entity.js';
 import { ModelService } from './model.service.js';
-import { Artefact, Model, ModelConnection, ModelVersion, ModelVersionConnection, RegisterBaseModelInput } from './model.types.js';
+import { Artefact, Model, ModelConnection, ModelsArgs, ModelVersion, ModelVersionConnection, ModelVersionsArgs, RegisterBaseModelInput } from './model.types.js';
 
 @Resolver(() => ModelVersion)
 export class ModelVersionResolver {
@@ -16,7 +15,7 @@ export class ModelVersionResolver {
     return this.models.resolve(ctx, ref);
   }
 
-  @Mutation(() => ModelVersion, { description: 'Registers whole weights; the same files under the same name answer the version there is. Errors: bad_input, bad_data, licence_refused.' })
+  @Mutation(() => ModelVersion, { description: 'Registers whole weights; the same files under the same name answer the version there is. Errors: bad_input, bad_data, licence_refused, quota_exceeded.' })
   registerBaseModel(@Ctx() ctx: RequestContext, @Args('input') input: RegisterBaseModelInput) {
     return this.models.registerBaseModel(ctx, input);
   }
@@ -31,6 +30,11 @@ export class ModelVersionResolver {
     @Args('expectedVersion', { type: () => Int, nullable: true, description: 'The version that it names now, 0 for none: with it the alias moves only if nobody moved it meanwhile.' }) expectedVersion?: number | null,
   ) {
     return this.models.setAlias(ctx, model, alias, version, expectedVersion);
+  }
+
+  @ResolveReference()
+  resolveReference(@Ctx() ctx: RequestContext, @Parent() { id }: ModelVersion) {
+    return this.models.loadVersion(ctx, id);
   }
 
   @ResolveField(() => [String], { description: 'Aliases on this version, `latest` included.' })
@@ -54,13 +58,18 @@ export class ModelResolver {
     return this.service.find(ctx, name);
   }
 
-  @Query(() => ModelConnection, { description: 'Models, newest first.' })
-  models(@Ctx() ctx: RequestContext, @Args() page: PageArgs) {
-    return this.service.list(ctx, page);
+  @Query(() => ModelConnection, { description: 'By default newest first.' })
+  models(@Ctx() ctx: RequestContext, @Args() args: ModelsArgs) {
+    return this.service.list(ctx, args);
   }
 
-  @ResolveField(() => ModelVersionConnection, { description: 'Versions, newest first.' })
-  versions(@Ctx() ctx: RequestContext, @Parent() model: Model, @Args() page: PageArgs) {
-    return this.service.listVersions(ctx, model.id, page);
+  @ResolveReference()
+  resolveReference(@Ctx() ctx: RequestContext, @Parent() { id }: Model) {
+    return this.service.load(ctx, id);
+  }
+
+  @ResolveField(() => ModelVersionConnection, { description: 'By default newest first.' })
+  versions(@Ctx() ctx: RequestContext, @Parent() model: Model, @Args() args: ModelVersionsArgs) {
+    return this.service.listVersions(ctx, model.id, args);
   }
 }

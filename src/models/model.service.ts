@@ -1,20 +1,22 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { join } from 'node:path';
+import { batched, batchedLists, byId, byParent } from '../common/batched.js';
 import { DomainError, notFound } from '../common/errors.js';
-import { decodeCursor, type Page, type PageArgs, toPage } from '../common/pagination.js';
+import type { Page } from '../common/pagination.js';
 import { checkLabel, checkName, parseReference } from '../common/references.js';
 import type { RequestContext } from '../common/request-context.js';
 import { CONFIG, type Config } from '../config/config.js';
 import type { Manifest } from '../contracts/contracts.generated.js';
 import { Database } from '../database/database.js';
 import { EventService } from '../webhooks/event.service.js';
+import { QuotaService } from '../limits/quota.service.js';
 import { ArtefactStore } from './artefact-store.js';
 import { readBaseModel } from './base-model.js';
 import { licenceOf } from './licences.js';
 import { LineageService } from './lineage.service.js';
 import { checkArtefactFiles, verifyManifest } from './manifest.js';
 import type { ArtefactEntity, ModelEntity, ModelKind, ModelVersionEntity } from './model.entity.js';
-import { ModelRepository } from './model.repository.js';
+import { type ModelListArgs, ModelRepository, type ModelVersionListArgs } from './model.repository.js';
 
 export interface NewModelVersion {
   name: string;
@@ -45,25 +47,36 @@ export interface ModelFiles {
 
 @Injectable()
 export class ModelService {
+  /** By id; undefined for one that is not there. */
+  readonly load = batched(async (ctx, ids: readonly string[]) => byId(await this.models.findByIds(ctx, ids)));
+  readonly loadVersion = batched(async (ctx, ids: readonly string[]) => byId(await this.models.findVersionsByIds(ctx, ids)));
+  /** Versions of a model. */
+  readonly listVersions = batchedLists((ctx, modelIds, args: ModelVersionListArgs) => this.models.listVersions(ctx, modelIds, args));
+  private readonly loadArtefact = batched(async (ctx, ids: readonly string[]) => byId(await this.models.findArtefacts(ctx, ids)));
+  private readonly loadAliases = batched(async (ctx, modelIds: readonly string[]) =>
+    byParent(modelIds, await this.models.aliasesOf(ctx, modelIds), (alias) => alias.modelId));
+
   constructor(
     private readonly database: Database,
     private readonly models: ModelRepository,
     private readonly artefacts: ArtefactStore,
     private readonly lineage: LineageService,
     private readonly events: EventService,
+    private readonly quotas: QuotaService,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
   /**
    * Registers a directory of TRIAD_HOME/models as a base model. The same files under the same name and licence are the
    * same version.
-   * @throws DomainError bad_input, bad_data (what is in the directory), licence_refused.
+   * @throws DomainError bad_input, bad_data (what is in the directory), licence_refused, quota_exceeded.
    */
   async registerBaseModel(ctx: RequestContext, input: NewBaseModel): Promise<ModelVersionEntity> {
     checkName(input.name);
     const licence = licenceOf(input.licence).id;
     const { directory, manifest } = await readBaseModel(join(this.config.TRIAD_HOME, 'models'), input.source);
     const version = { name: input.name, kind: 'base', directory, manifest, baseVersionId: null, licence, jobId: null, promptVersionId: null } as const;
+    if (!(await this.models.hasArtefact(ctx, manifest.sha256))) await this.quotas.assertStorage(ctx, manifest.bytes);
     return this.store(ctx, version, input.description ?? null);
   }
 
@@ -90,6 +103,8 @@ export class ModelService {
     return this.database.transaction(ctx, async (tx) => {
       const model = await this.models.lock(tx, { name: input.name, description });
       if (description !== null) await this.models.describeModel(tx, model.id, description);
+      // What a job has trained is kept whatever it weighs; it counts from then on.
+      if (input.kind === 'base' && !(await this.models.hasArtefact(tx, input.manifest.sha256))) await this.quotas.holdStorage(tx, input.manifest.bytes);
       const artefact = await this.models.artefact(tx, input.manifest, path);
       const { kind, baseVersionId, licence, jobId, promptVersionId } = input;
       const same = await this.models.findVersion(tx, jobId === null ? { modelId: model.id, artefactId: artefact.id, licence, kind } : { jobId });
@@ -122,7 +137,7 @@ export class ModelService {
 
   /** @throws DomainError not_found. */
   async findVersionById(ctx: RequestContext, id: string): Promise<ModelVersionEntity> {
-    const version = await this.models.findVersion(ctx, { id });
+    const version = await this.loadVersion(ctx, id);
     if (!version) throw notFound('model version', id);
     return version;
   }
@@ -157,27 +172,21 @@ export class ModelService {
   }
 
   private async pathOf(ctx: RequestContext, version: ModelVersionEntity): Promise<string> {
-    return this.artefacts.absolute((await this.models.findArtefact(ctx, version.artefactId)).path);
+    return this.artefacts.absolute((await this.artefactOf(ctx, version)).path);
   }
 
-  artefactOf(ctx: RequestContext, version: Pick<ModelVersionEntity, 'artefactId'>): Promise<ArtefactEntity> {
-    return this.models.findArtefact(ctx, version.artefactId);
+  async artefactOf(ctx: RequestContext, version: Pick<ModelVersionEntity, 'artefactId'>): Promise<ArtefactEntity> {
+    return (await this.loadArtefact(ctx, version.artefactId))!;
   }
 
   /** Aliases of a version, `latest` included. */
-  async aliasesOf(ctx: RequestContext, version: Pick<ModelVersionEntity, 'modelId' | 'name' | 'version'>): Promise<string[]> {
-    const [aliases, model] = await Promise.all([this.models.aliasesOf(ctx, [version.modelId]), this.models.findByName(ctx, version.name)]);
-    const own = aliases.filter((alias) => alias.version === version.version).map((alias) => alias.alias);
-    return model?.latestVersion === version.version ? [...own, 'latest'] : own;
+  async aliasesOf(ctx: RequestContext, { modelId, version }: Pick<ModelVersionEntity, 'modelId' | 'version'>): Promise<string[]> {
+    const [aliases, model] = await Promise.all([this.loadAliases(ctx, modelId), this.load(ctx, modelId)]);
+    const own = aliases!.filter((alias) => alias.version === version).map((alias) => alias.alias);
+    return model?.latestVersion === version ? [...own, 'latest'] : own;
   }
 
-  async list(ctx: RequestContext, page: PageArgs): Promise<Page<ModelEntity>> {
-    const after = page.after ? decodeCursor(page.after) : null;
-    return toPage(await this.models.list(ctx, page.first, after), page.first, (model) => model.id);
-  }
-
-  async listVersions(ctx: RequestContext, modelId: string, page: PageArgs): Promise<Page<ModelVersionEntity>> {
-    const after = page.after ? Number(decodeCursor(page.after)) : null;
-    return toPage(await this.models.listVersions(ctx, modelId, page.first, after), page.first, (version) => version.version);
+  list(ctx: RequestContext, args: ModelListArgs): Promise<Page<ModelEntity>> {
+    return this.models.list(ctx, args);
   }
 }

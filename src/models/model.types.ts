@@ -1,6 +1,6 @@
-import { Field, Float, ID, InputType, Int, ObjectType, registerEnumType } from '@nestjs/graphql';
-import { IsOptional, IsString } from 'class-validator';
-import { connectionOf } from '../common/pagination.js';
+import { ArgsType, Directive, Field, Float, ID, InputType, Int, ObjectType, registerEnumType } from '@nestjs/graphql';
+import { IsIn, IsOptional, IsString } from 'class-validator';
+import { connectionOf, CreatedFilter, listArgsOf, NamedFilter } from '../common/pagination.js';
 import type { Licence as LicenceEntry, Permission } from './licences.js';
 import type { LineageNodeType, LineageRelation, ModelKind } from './model.entity.js';
 
@@ -48,6 +48,7 @@ export class Artefact {
   @Field(() => [ArtefactFile]) files: ArtefactFile[];
 }
 
+@Directive('@key(fields: "id")')
 @ObjectType({ description: 'One immutable version of a model.' })
 export class ModelVersion {
   @Field(() => ID) id: string;
@@ -62,6 +63,7 @@ export class ModelVersion {
   @Field() createdAt: Date;
 }
 
+@Directive('@key(fields: "id")')
 @ObjectType({ description: 'A named model.' })
 export class Model {
   @Field(() => ID) id: string;
@@ -107,6 +109,20 @@ export class Licence implements LicenceEntry {
 
 export const ModelConnection = connectionOf(Model, 'Model');
 export const ModelVersionConnection = connectionOf(ModelVersion, 'ModelVersion');
+
+@InputType()
+export class ModelFilter extends NamedFilter {}
+
+@InputType()
+export class ModelVersionFilter extends CreatedFilter {
+  @Field(() => ModelKindEnum, { nullable: true }) @IsOptional() @IsIn(Object.values(ModelKindEnum)) kind?: ModelKind | null;
+  @Field(() => String, { nullable: true }) @IsOptional() @IsString() licence?: string | null;
+}
+
+@ArgsType()
+export class ModelsArgs extends listArgsOf('Model', ModelFilter, ['created_at', 'name']) {}
+@ArgsType()
+export class ModelVersionsArgs extends listArgsOf('ModelVersion', ModelVersionFilter, ['version']) {}
 
 @InputType()
 export class RegisterBaseModelInput {

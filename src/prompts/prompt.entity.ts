@@ -9,6 +9,7 @@ export interface ChatTemplate {
 
 /** A named prompt; what it says is in its versions. */
 @Entity('prompts')
+@Index(['projectId', 'id'])
 @Unique(['projectId', 'name'])
 export class PromptEntity {
   @PrimaryColumn('text') id: string;

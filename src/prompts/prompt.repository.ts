@@ -1,8 +1,19 @@
 import { Injectable } from '@nestjs/common';
-import { In, LessThan } from 'typeorm';
+import { In } from 'typeorm';
+import type { CreatedFilter, ListArgs, NamedFilter, Page } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
-import { PromptEntity, PromptLabelEntity, PromptVersionEntity } from './prompt.entity.js';
+import { byCreation, created, keysetPage, keysetPages, named, narrow, type SortKeys } from '../database/keyset.js';
+import { PromptEntity, PromptLabelEntity, type PromptType, PromptVersionEntity } from './prompt.entity.js';
+
+export type PromptListArgs = ListArgs<NamedFilter & { type?: PromptType | null }, 'created_at' | 'name'>;
+export type PromptVersionListArgs = ListArgs<CreatedFilter & { tag?: string | null; createdBy?: string | null }, 'version'>;
+
+const PROMPT_ORDERS: SortKeys<PromptEntity, 'created_at' | 'name'> = {
+  created_at: byCreation('prompt'),
+  name: { sql: 'prompt.name', of: (prompt) => prompt.name, type: 'text' },
+};
+const VERSION_ORDERS: SortKeys<PromptVersionEntity, 'version'> = { version: { sql: 'version.version', of: ({ version }) => version, type: 'bigint' } };
 
 @Injectable()
 export class PromptRepository {
@@ -43,8 +54,12 @@ export class PromptRepository {
     return new Map((await manager.findBy(PromptLabelEntity, { projectId: tx.projectId, promptId })).map(({ label, version }) => [label, version]));
   }
 
-  findVersionById(ctx: RequestContext, id: string): Promise<PromptVersionEntity | null> {
-    return this.database.manager(ctx).findOneBy(PromptVersionEntity, { projectId: ctx.projectId, id });
+  findByIds(ctx: RequestContext, ids: readonly string[]): Promise<PromptEntity[]> {
+    return this.database.manager(ctx).findBy(PromptEntity, { projectId: ctx.projectId, id: In(ids) });
+  }
+
+  findVersionsByIds(ctx: RequestContext, ids: readonly string[]): Promise<PromptVersionEntity[]> {
+    return this.database.manager(ctx).findBy(PromptVersionEntity, { projectId: ctx.projectId, id: In(ids) });
   }
 
   async setLabels(ctx: RequestContext, promptId: string, version: number, labels: string[]): Promise<void> {
@@ -53,22 +68,19 @@ export class PromptRepository {
       labels.map((label) => ({ projectId: ctx.projectId, promptId, label, version })), ['promptId', 'label']);
   }
 
-  labelsOf(ctx: RequestContext, promptIds: string[]): Promise<PromptLabelEntity[]> {
+  labelsOf(ctx: RequestContext, promptIds: readonly string[]): Promise<PromptLabelEntity[]> {
     return this.database.manager(ctx).find(PromptLabelEntity, { where: { projectId: ctx.projectId, promptId: In(promptIds) }, order: { label: 'ASC' } });
   }
 
-  /** Newest first; one more than `first`, so that the caller sees whether there is a next page. */
-  listVersions(ctx: RequestContext, promptId: string, first: number, before: number | null): Promise<PromptVersionEntity[]> {
-    return this.database.manager(ctx).find(PromptVersionEntity, {
-      where: { projectId: ctx.projectId, promptId, ...(before === null ? {} : { version: LessThan(before) }) },
-      order: { version: 'DESC' }, take: first + 1,
-    });
+  listVersions(ctx: RequestContext, promptIds: readonly string[], args: PromptVersionListArgs): Promise<Map<string, Page<PromptVersionEntity>>> {
+    const query = this.database.manager(ctx).createQueryBuilder(PromptVersionEntity, 'version').where({ projectId: ctx.projectId });
+    narrow(query, { ':value = ANY(version.tags)': args.filter?.tag, 'version.createdBy = :value': args.filter?.createdBy, ...created('version', args.filter) });
+    return keysetPages(query, 'promptId', promptIds, VERSION_ORDERS, args);
   }
 
-  list(ctx: RequestContext, first: number, beforeId: string | null): Promise<PromptEntity[]> {
-    return this.database.manager(ctx).find(PromptEntity, {
-      where: { projectId: ctx.projectId, ...(beforeId === null ? {} : { id: LessThan(beforeId) }) },
-      order: { id: 'DESC' }, take: first + 1,
-    });
+  list(ctx: RequestContext, args: PromptListArgs): Promise<Page<PromptEntity>> {
+    const query = this.database.manager(ctx).createQueryBuilder(PromptEntity, 'prompt').where({ projectId: ctx.projectId });
+    narrow(query, { 'prompt.type = :value': args.filter?.type, ...named('prompt', args.filter) });
+    return keysetPage(query, PROMPT_ORDERS, args);
   }
 }

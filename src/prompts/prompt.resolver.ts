@@ -1,10 +1,9 @@
-import { Args, Int, Mutation, Parent, Query, ResolveField, Resolver } from '@nestjs/graphql';
+import { Args, Int, Mutation, Parent, Query, ResolveField, ResolveReference, Resolver } from '@nestjs/graphql';
 import { GraphQLJSONObject } from 'graphql-scalars';
 import { Ctx } from '../auth/carrier.js';
-import { PageArgs } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
 import { PromptService } from './prompt.service.js';
-import { ChatMessage, CreatePromptVersionInput, Prompt, PromptConnection, PromptVersion, PromptVersionConnection } from './prompt.types.js';
+import { ChatMessage, CreatePromptVersionInput, Prompt, PromptConnection, PromptsArgs, PromptVersion, PromptVersionConnection, PromptVersionsArgs } from './prompt.types.js';
 
 @Resolver(() => PromptVersion)
 export class PromptVersionResolver {
@@ -45,6 +44,11 @@ export class PromptVersionResolver {
     return this.prompts.setLabels(ctx, name, version, labels, expectedVersion);
   }
 
+  @ResolveReference()
+  resolveReference(@Ctx() ctx: RequestContext, @Parent() { id }: PromptVersion) {
+    return this.prompts.loadVersion(ctx, id);
+  }
+
   @ResolveField(() => [String], { description: 'Labels on this version, `latest` included.' })
   labels(@Ctx() ctx: RequestContext, @Parent() version: PromptVersion) {
     return this.prompts.labelsOf(ctx, version);
@@ -55,13 +59,18 @@ export class PromptVersionResolver {
 export class PromptResolver {
   constructor(private readonly service: PromptService) {}
 
-  @Query(() => PromptConnection, { description: 'Prompts, newest first.' })
-  prompts(@Ctx() ctx: RequestContext, @Args() page: PageArgs) {
-    return this.service.list(ctx, page);
+  @Query(() => PromptConnection, { description: 'By default newest first.' })
+  prompts(@Ctx() ctx: RequestContext, @Args() args: PromptsArgs) {
+    return this.service.list(ctx, args);
   }
 
-  @ResolveField(() => PromptVersionConnection, { description: 'Versions, newest first.' })
-  versions(@Ctx() ctx: RequestContext, @Parent() prompt: Prompt, @Args() page: PageArgs) {
-    return this.service.listVersions(ctx, prompt.id, page);
+  @ResolveReference()
+  resolveReference(@Ctx() ctx: RequestContext, @Parent() { id }: Prompt) {
+    return this.service.load(ctx, id);
+  }
+
+  @ResolveField(() => PromptVersionConnection, { description: 'By default newest first.' })
+  versions(@Ctx() ctx: RequestContext, @Parent() prompt: Prompt, @Args() args: PromptVersionsArgs) {
+    return this.service.listVersions(ctx, prompt.id, args);
   }
 }

@@ -1,12 +1,13 @@
 import { Injectable } from '@nestjs/common';
+import { batched, batchedLists, byId, byParent } from '../common/batched.js';
 import { DomainError, notFound } from '../common/errors.js';
 import { newId } from '../common/ids.js';
-import { decodeCursor, type Page, type PageArgs, toPage } from '../common/pagination.js';
+import type { Page } from '../common/pagination.js';
 import { checkLabel, checkName, parseReference } from '../common/references.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
 import type { ChatTemplate, PromptEntity, PromptType, PromptVersionEntity } from './prompt.entity.js';
-import { PromptRepository } from './prompt.repository.js';
+import { type PromptListArgs, PromptRepository, type PromptVersionListArgs } from './prompt.repository.js';
 import { renderMessages, variablesOf } from './rendering.js';
 
 export interface NewPromptVersion {
@@ -21,6 +22,14 @@ export interface NewPromptVersion {
 
 @Injectable()
 export class PromptService {
+  /** By id; undefined for one that is not there. */
+  readonly load = batched(async (ctx, ids: readonly string[]) => byId(await this.prompts.findByIds(ctx, ids)));
+  readonly loadVersion = batched(async (ctx, ids: readonly string[]) => byId(await this.prompts.findVersionsByIds(ctx, ids)));
+  /** Versions of a prompt. */
+  readonly listVersions = batchedLists((ctx, promptIds, args: PromptVersionListArgs) => this.prompts.listVersions(ctx, promptIds, args));
+  private readonly loadLabels = batched(async (ctx, promptIds: readonly string[]) =>
+    byParent(promptIds, await this.prompts.labelsOf(ctx, promptIds), (label) => label.promptId));
+
   constructor(
     private readonly database: Database,
     private readonly prompts: PromptRepository,
@@ -95,7 +104,7 @@ export class PromptService {
   }
 
   async findVersionById(ctx: RequestContext, id: string): Promise<PromptVersionEntity> {
-    const version = await this.prompts.findVersionById(ctx, id);
+    const version = await this.loadVersion(ctx, id);
     if (!version) throw notFound('prompt version', id);
     return version;
   }
@@ -105,23 +114,15 @@ export class PromptService {
     return renderMessages(version.messages, version.variables, variables, version.name);
   }
 
-  async list(ctx: RequestContext, page: PageArgs): Promise<Page<PromptEntity>> {
-    const after = page.after ? decodeCursor(page.after) : null;
-    return toPage(await this.prompts.list(ctx, page.first, after), page.first, (prompt) => prompt.id);
-  }
-
-  async listVersions(ctx: RequestContext, promptId: string, page: PageArgs): Promise<Page<PromptVersionEntity>> {
-    const after = page.after ? Number(decodeCursor(page.after)) : null;
-    return toPage(await this.prompts.listVersions(ctx, promptId, page.first, after), page.first, (version) => version.version);
+  list(ctx: RequestContext, args: PromptListArgs): Promise<Page<PromptEntity>> {
+    return this.prompts.list(ctx, args);
   }
 
   /** Labels of a version, `latest` included. */
-  async labelsOf(ctx: RequestContext, version: Pick<PromptVersionEntity, 'promptId' | 'name' | 'version'>): Promise<string[]> {
-    const [labels, prompt] = await Promise.all([
-      this.prompts.labelsOf(ctx, [version.promptId]), this.prompts.findByName(ctx, version.name),
-    ]);
-    const own = labels.filter((label) => label.version === version.version).map((label) => label.label);
-    return prompt?.latestVersion === version.version ? [...own, 'latest'] : own;
+  async labelsOf(ctx: RequestContext, { promptId, version }: Pick<PromptVersionEntity, 'promptId' | 'version'>): Promise<string[]> {
+    const [labels, prompt] = await Promise.all([this.loadLabels(ctx, promptId), this.load(ctx, promptId)]);
+    const own = labels!.filter((label) => label.version === version).map((label) => label.label);
+    return prompt?.latestVersion === version ? [...own, 'latest'] : own;
   }
 
   private checkMovable(label: string): void {

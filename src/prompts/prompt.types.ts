@@ -1,7 +1,7 @@
-import { Field, ID, InputType, Int, ObjectType, registerEnumType } from '@nestjs/graphql';
+import { ArgsType, Directive, Field, ID, InputType, Int, ObjectType, registerEnumType } from '@nestjs/graphql';
 import { GraphQLJSONObject } from 'graphql-scalars';
 import { ArrayNotEmpty, IsArray, IsIn, IsObject, IsOptional, IsString } from 'class-validator';
-import { connectionOf } from '../common/pagination.js';
+import { connectionOf, CreatedFilter, listArgsOf, NamedFilter } from '../common/pagination.js';
 import type { ChatRole, ChatTemplate, PromptType } from './prompt.entity.js';
 
 export const PromptTypeEnum = { text: 'text', chat: 'chat' } as const;
@@ -21,6 +21,7 @@ export class ChatMessageInput implements ChatTemplate {
   @Field() @IsString() content: string;
 }
 
+@Directive('@key(fields: "id")')
 @ObjectType({ description: 'One immutable version of a prompt.' })
 export class PromptVersion {
   @Field(() => ID) id: string;
@@ -37,6 +38,7 @@ export class PromptVersion {
   promptId: string;
 }
 
+@Directive('@key(fields: "id")')
 @ObjectType({ description: 'A named prompt.' })
 export class Prompt {
   @Field(() => ID) id: string;
@@ -48,6 +50,22 @@ export class Prompt {
 
 export const PromptConnection = connectionOf(Prompt, 'Prompt');
 export const PromptVersionConnection = connectionOf(PromptVersion, 'PromptVersion');
+
+@InputType()
+export class PromptFilter extends NamedFilter {
+  @Field(() => PromptTypeEnum, { nullable: true }) @IsOptional() @IsIn(Object.values(PromptTypeEnum)) type?: PromptType | null;
+}
+
+@InputType()
+export class PromptVersionFilter extends CreatedFilter {
+  @Field(() => String, { nullable: true }) @IsOptional() @IsString() tag?: string | null;
+  @Field(() => String, { nullable: true, description: 'As in `createdBy`.' }) @IsOptional() @IsString() createdBy?: string | null;
+}
+
+@ArgsType()
+export class PromptsArgs extends listArgsOf('Prompt', PromptFilter, ['created_at', 'name']) {}
+@ArgsType()
+export class PromptVersionsArgs extends listArgsOf('PromptVersion', PromptVersionFilter, ['version']) {}
 
 @InputType()
 export class CreatePromptVersionInput {

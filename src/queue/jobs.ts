@@ -11,11 +11,12 @@ export const JOBS = {
   'evaluation.run': { queue: 'evaluation', payload: ids('runId') },
   'webhook.fan-out': { queue: 'webhook', payload: ids('eventId') },
   'webhook.deliver': { queue: 'webhook', payload: ids('deliveryId') },
+  'webhook.replay': { queue: 'webhook', payload: ids('replayId') },
 } as const satisfies Record<string, { queue: string; payload: z.ZodType }>;
 
 export type JobName = keyof typeof JOBS;
 export type JobPayload = { projectId: string } & Record<string, string>;
 
-/** How many jobs of a queue one worker process runs at a time. */
-export const QUEUE_CONCURRENCY = { 'fine-tune': 1, evaluation: 1, webhook: 64 } as const satisfies Record<string, number>;
+/** How many jobs of a queue one worker process runs at a time. Webhook attempts wait on others' servers, mostly. */
+export const QUEUE_CONCURRENCY = { 'fine-tune': 1, evaluation: 1, webhook: 256 } as const satisfies Record<string, number>;
 export type QueueName = keyof typeof QUEUE_CONCURRENCY;

@@ -16,11 +16,17 @@ export class Outbox {
    * @param delayMs time to wait before the job may start
    * @throws Error outside a transaction, or when the payload is not the job's.
    */
-  async enqueue(ctx: RequestContext, job: JobName, ids: Record<string, string>, delayMs = 0): Promise<void> {
+  enqueue(ctx: RequestContext, job: JobName, ids: Record<string, string>, delayMs = 0): Promise<void> {
+    return this.enqueueAll(ctx, job, [ids], delayMs);
+  }
+
+  /** The same for many jobs of one kind, in one statement. */
+  async enqueueAll(ctx: RequestContext, job: JobName, each: Record<string, string>[], delayMs = 0): Promise<void> {
     if (!ctx.tx) throw new Error(`Outbox.enqueue(${job}) needs a transaction`);
-    const payload = JOBS[job].payload.parse({ projectId: ctx.projectId, ...ids }) as OutboxEntity['payload'];
+    if (each.length === 0) return;
+    const payloads = each.map((ids) => JOBS[job].payload.parse({ projectId: ctx.projectId, ...ids }) as OutboxEntity['payload']);
     await ctx.tx.createQueryBuilder().insert().into(OutboxEntity)
-      .values({ projectId: ctx.projectId, job, aggregate: Object.values(ids)[0]!, payload, dueAt: () => `now() + interval '${Math.round(delayMs)} milliseconds'` })
+      .values(payloads.map((payload, index) => ({ projectId: ctx.projectId, job, aggregate: Object.values(each[index]!)[0]!, payload, dueAt: () => `now() + interval '${Math.round(delayMs)} milliseconds'` })))
       .updateEntity(false).execute();
     await this.notifications.notify(ctx.tx, OUTBOX_TOPIC);
   }

@@ -22,7 +22,7 @@ export class RewardModelService {
 
   /** Held-out evidence that the job which made a reward model reported; null for one that no job made, and for policies. */
   async reportOf(ctx: RequestContext, version: Pick<ModelVersionEntity, 'kind' | 'jobId'>): Promise<RewardReport | null> {
-    return version.kind === 'reward' && version.jobId !== null ? (await this.jobs.get(ctx, version.jobId)).rewardReport : null;
+    return version.kind === 'reward' && version.jobId !== null ? (await this.jobs.load(ctx, version.jobId))?.rewardReport ?? null : null;
   }
 
   /** As `score`, by reference. */

@@ -16,27 +16,28 @@ export interface Outcome {
   retryAfterMs: number | null;
 }
 
-/** Headers of Standard Webhooks 1.0.0: HMAC-SHA256 over `id.timestamp.body`. */
-export function signedHeaders(secret: string, message: WebhookMessage, at: Date): Record<string, string> {
+/** Headers of Standard Webhooks 1.0.0: HMAC-SHA256 over `id.timestamp.body`, one signature per secret. */
+export function signedHeaders(secrets: string[], message: WebhookMessage, at: Date): Record<string, string> {
   return {
     'webhook-id': message.id,
     'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
-    'webhook-signature': new Webhook(secret).sign(message.id, at, message.body),
+    'webhook-signature': secrets.map((secret) => new Webhook(secret).sign(message.id, at, message.body)).join(' '),
   };
 }
 
 /**
  * One signed POST. Redirects are not followed, and no more than a kilobyte of the answer is read: its status is what
  * counts, whether or not the body ever ends.
+ * @param secrets those that sign: one, or two during a rotation
  * @param signal ends the attempt: the time-out, or the worker's stop
  * @returns what happened; no failure of the receiver throws.
  */
-export async function sendWebhook(url: string, secret: string, message: WebhookMessage, via: { dispatcher: Dispatcher; signal: AbortSignal }): Promise<Outcome> {
+export async function sendWebhook(url: string, secrets: string[], message: WebhookMessage, via: { dispatcher: Dispatcher; signal: AbortSignal }): Promise<Outcome> {
   const at = new Date();
   const outcome = (status: number | null, response: string, retryAfterMs: number | null = null): Outcome =>
     ({ attempt: { at: at.toISOString(), status, milliseconds: Date.now() - at.getTime(), response }, retryAfterMs });
   try {
-    const headers = { 'content-type': 'application/json', 'user-agent': 'triad-webhooks/1', ...signedHeaders(secret, message, at) };
+    const headers = { 'content-type': 'application/json', 'user-agent': 'triad-webhooks/1', ...signedHeaders(secrets, message, at) };
     const response = await request(url, { method: 'POST', headers, body: message.body, ...via });
     const retryAfter = [response.headers['retry-after']].flat()[0];
     return outcome(response.statusCode, await firstKilobyte(response.body), parseRetryAfter(retryAfter, new Date()));

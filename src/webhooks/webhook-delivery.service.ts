@@ -1,16 +1,16 @@
 import { Inject, Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import { newId } from '../common/ids.js';
+import { setMaxListeners } from 'node:events';
 import { outboundDispatcher } from '../common/outbound.js';
 import { RequestContext } from '../common/request-context.js';
-import { decryptSecret } from '../common/secrets.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { Database } from '../database/database.js';
 import { Outbox } from '../queue/outbox.js';
-import { EndpointSlots } from './endpoint-slots.js';
+import { EndpointSlots, type Slot } from './endpoint-slots.js';
 import { sendWebhook } from './send-webhook.js';
+import { signingSecretsAt } from './signing-secrets.js';
 import { WebhookDeliveryLifecycle } from './webhook-delivery.lifecycle.js';
-import type { EventEntity, WebhookDeliveryEntity, WebhookEndpointEntity } from './webhook.entity.js';
-import { WebhookRepository } from './webhook.repository.js';
+import type { EventEntity } from './webhook.entity.js';
+import { type DeliveryToAttempt, WebhookRepository } from './webhook.repository.js';
 
 const ATTEMPT_TIMEOUT_MS = 20_000;
 const RECONCILE_BATCH = 500;
@@ -40,27 +40,28 @@ export class WebhookDeliveryService implements OnApplicationShutdown {
   async fanOut(ctx: RequestContext, eventId: string): Promise<void> {
     await this.database.transaction(ctx, async (tx) => {
       const event = await this.webhooks.takeForFanOut(tx, eventId);
-      if (!event) return;
-      const endpoints = await this.webhooks.endpointsWanting(tx, event.type);
-      const deliveries = endpoints.map((endpoint) => ({ id: newId('whd'), eventId, endpointId: endpoint.id }));
-      await this.webhooks.addDeliveries(tx, deliveries);
-      for (const { id } of deliveries) await this.outbox.enqueue(tx, 'webhook.deliver', { deliveryId: id });
+      if (event) await this.lifecycle.start(tx, eventId, await this.webhooks.endpointsWanting(tx, event.type));
     });
   }
 
-  /** Attempts a delivery if it is due. A message too many, or too early, does nothing. */
+  /**
+   * Attempts a delivery if it is due and its endpoint has a slot; then, in the slots that become free, what waits. A
+   * delivery without a slot stays due: it is attempted by one that has a slot, or found overdue. A message too many, or too
+   * early, does nothing.
+   */
   async deliver(ctx: RequestContext, deliveryId: string, stop: AbortSignal): Promise<void> {
-    const delivery = await this.webhooks.findDelivery(ctx, deliveryId);
-    const endpoint = delivery && await this.webhooks.findEndpoint(ctx, delivery.endpointId);
-    if (delivery?.status !== 'pending' || !endpoint) return;
-    if (endpoint.disabledAt) return this.lifecycle.abandon(ctx, deliveryId);
-    const slot = this.slots.take(endpoint);
-    if ('busyForMs' in slot) return this.lifecycle.postpone(ctx, deliveryId, slot.busyForMs);
-    try {
-      const claimed = await this.lifecycle.claim(ctx, deliveryId);
-      if (claimed) await this.attempt(ctx, claimed, endpoint, stop);
-    } finally {
-      slot.release();
+    const found = await this.webhooks.findToAttempt(ctx, deliveryId);
+    if (found?.status !== 'pending') return;
+    if (!found.endpoint || found.endpoint.disabledAt) return this.lifecycle.abandon(ctx, deliveryId);
+    const slot = this.slots.take({ projectId: ctx.projectId, endpointId: found.endpointId, failing: found.endpoint.failingSince !== null });
+    if (!slot) return;
+    await this.using(slot, async () => {
+      if (await this.lifecycle.claim(ctx, found)) await this.attempt(ctx, found, stop);
+    });
+    while (!stop.aborted) {
+      const next = this.slots.next();
+      if (!next) return;
+      await this.using(next, () => this.attemptNext(next, stop));
     }
   }
 
@@ -70,22 +71,62 @@ export class WebhookDeliveryService implements OnApplicationShutdown {
     for (const event of events) await this.fanOut(RequestContext.forJob(event.projectId, 'webhook.fan-out'), event.id);
     const overdue = await this.database.platform.transaction(async (tx) => {
       const deliveries = await this.webhooks.takeOverdue({ tx }, RECONCILE_BATCH);
-      for (const { id, projectId } of deliveries) {
-        await this.outbox.enqueue(RequestContext.forJob(projectId, 'webhook.deliver').inTransaction(tx), 'webhook.deliver', { deliveryId: id });
+      const jobs = new Map<string, { deliveryId: string }[]>();
+      for (const { id, projectId } of deliveries) jobs.set(projectId, [...jobs.get(projectId) ?? [], { deliveryId: id }]);
+      for (const [projectId, due] of jobs) {
+        await this.outbox.enqueueAll(RequestContext.forJob(projectId, 'webhook.deliver').inTransaction(tx), 'webhook.deliver', due);
       }
       return deliveries.length;
     });
     return events.length + overdue;
   }
 
-  private async attempt(ctx: RequestContext, delivery: WebhookDeliveryEntity, endpoint: WebhookEndpointEntity, stop: AbortSignal): Promise<void> {
-    const [event] = await this.webhooks.findEvents(ctx, [delivery.eventId]);
-    const secret = decryptSecret(this.config.TRIAD_SECRET_KEY, ctx.projectId, endpoint.encryptedSecret);
-    const signal = AbortSignal.any([stop, AbortSignal.timeout(ATTEMPT_TIMEOUT_MS)]);
-    const outcome = await sendWebhook(endpoint.url, secret, { id: delivery.eventId, body: payloadOf(event!) }, { dispatcher: this.dispatcher, signal });
+  private async using(slot: Slot, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } finally {
+      this.slots.release(slot);
+    }
+  }
+
+  /** Attempts what has been due longest of an endpoint that waited. */
+  private async attemptNext({ to }: Slot, stop: AbortSignal): Promise<void> {
+    const ctx = RequestContext.forJob(to.projectId, 'webhook.deliver');
+    const id = await this.lifecycle.claimNext(ctx, to.endpointId);
+    const found = id === null ? null : await this.webhooks.findToAttempt(ctx, id);
+    if (!found) return;
+    if (!found.endpoint || found.endpoint.disabledAt) return this.lifecycle.abandon(ctx, found.id);
+    this.slots.wait({ ...to, failing: found.endpoint.failingSince !== null }); // more may be due
+    await this.attempt(ctx, found, stop);
+  }
+
+  private async attempt(ctx: RequestContext, delivery: DeliveryToAttempt, stop: AbortSignal): Promise<void> {
+    const { event, endpoint } = delivery;
+    const secrets = signingSecretsAt(this.config.TRIAD_SECRET_KEY, endpoint!, new Date());
+    const message = { id: event.id, body: payloadOf(event) };
+    const outcome = await within(ATTEMPT_TIMEOUT_MS, stop, (signal) => sendWebhook(endpoint!.url, secrets, message, { dispatcher: this.dispatcher, signal }));
     if (stop.aborted && outcome.attempt.status === null) await this.lifecycle.release(ctx, delivery);
     else await this.lifecycle.record(ctx, delivery, outcome);
   }
 }
 
-const payloadOf = ({ type, createdAt, data }: EventEntity): string => JSON.stringify({ type, timestamp: createdAt.toISOString(), data });
+/**
+ * Runs work with a signal that fires when the time is over or `stop` does. `AbortSignal.any` would not do: on Node 20 it lets
+ * an `AbortSignal.timeout` be collected, which then never fires.
+ */
+async function within<T>(milliseconds: number, stop: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const ending = new AbortController();
+  const end = () => { ending.abort(); };
+  const timer = setTimeout(end, milliseconds);
+  setMaxListeners(0, stop); // one per attempt
+  stop.addEventListener('abort', end, { once: true });
+  if (stop.aborted) end();
+  try {
+    return await work(ending.signal);
+  } finally {
+    clearTimeout(timer);
+    stop.removeEventListener('abort', end);
+  }
+}
+
+const payloadOf = ({ type, version, createdAt, data }: EventEntity): string => JSON.stringify({ type, version, timestamp: createdAt.toISOString(), data });

@@ -4,10 +4,14 @@ import { HandlesJob } from '../queue/handles-job.js';
 import type { JobPayload } from '../queue/jobs.js';
 import { Reconciles } from '../queue/reconciles.js';
 import { WebhookDeliveryService } from './webhook-delivery.service.js';
+import { WebhookReplayService } from './webhook-replay.service.js';
 
 @Injectable()
 export class WebhookProcessor {
-  constructor(private readonly deliveries: WebhookDeliveryService) {}
+  constructor(
+    private readonly deliveries: WebhookDeliveryService,
+    private readonly replays: WebhookReplayService,
+  ) {}
 
   @HandlesJob('webhook.fan-out')
   fanOut(payload: JobPayload): Promise<void> {
@@ -19,8 +23,18 @@ export class WebhookProcessor {
     return this.deliveries.deliver(RequestContext.forJob(payload.projectId, 'webhook.deliver'), payload['deliveryId']!, stop);
   }
 
+  @HandlesJob('webhook.replay')
+  replay(payload: JobPayload): Promise<void> {
+    return this.replays.run(RequestContext.forJob(payload.projectId, 'webhook.replay'), payload['replayId']!);
+  }
+
   @Reconciles()
   reconcile(): Promise<number> {
     return this.deliveries.reconcile();
+  }
+
+  @Reconciles()
+  reconcileReplays(): Promise<number> {
+    return this.replays.reconcile();
   }
 }

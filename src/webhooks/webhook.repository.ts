@@ -1,18 +1,32 @@
 import { Injectable } from '@nestjs/common';
-import { In, IsNull, LessThan, Not } from 'typeorm';
+import { In, IsNull, LessThan, Not, type QueryDeepPartialEntity, type SelectQueryBuilder } from 'typeorm';
 import type { RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
-import { EventEntity, WebhookDeliveryEntity, WebhookEndpointEntity } from './webhook.entity.js';
+import { type DeliveryStatus, EventEntity, WebhookDeliveryEntity, WebhookEndpointEntity, WebhookReplayEntity } from './webhook.entity.js';
 
 /** A lapse of a message is noticed this long after it was due. */
 const OVERDUE = "now() - interval '30 seconds'";
+
+export type DeliveryWithEvent = WebhookDeliveryEntity & { event: EventEntity };
+/** All that an attempt needs; an endpoint may have been deleted. */
+export type DeliveryToAttempt = DeliveryWithEvent & { endpoint: WebhookEndpointEntity | null };
+
+/** What to list of an endpoint's deliveries; null: all. The range is of the deliveries' creation, without its end. */
+export interface DeliveryFilter {
+  status: DeliveryStatus | null;
+  eventType: string | null;
+  since: Date | null;
+  until: Date | null;
+}
 
 @Injectable()
 export class WebhookRepository {
   constructor(private readonly database: Database) {}
 
-  async addEvent(ctx: RequestContext, event: Pick<EventEntity, 'id' | 'type' | 'data'>): Promise<void> {
-    await this.database.manager(ctx).insert(EventEntity, { ...event, projectId: ctx.projectId });
+  async addEvent(ctx: RequestContext, event: Pick<EventEntity, 'id' | 'type' | 'version' | 'data' | 'endpointId'>): Promise<void> {
+    // What is for one endpoint is not fanned out.
+    const fannedOutAt = event.endpointId === null ? null : () => 'now()';
+    await this.database.manager(ctx).insert(EventEntity, { ...event, projectId: ctx.projectId, fannedOutAt });
   }
 
   /** Takes an event for fan-out. @returns null when that was done before. */
@@ -39,12 +53,30 @@ export class WebhookRepository {
     return overdue;
   }
 
-  async addEndpoint(ctx: RequestContext, endpoint: Pick<WebhookEndpointEntity, 'id' | 'url' | 'eventTypes' | 'encryptedSecret'>): Promise<WebhookEndpointEntity> {
+  addEndpoint(ctx: RequestContext, endpoint: Pick<WebhookEndpointEntity, 'id' | 'url' | 'description' | 'eventTypes' | 'encryptedSecret'>): Promise<WebhookEndpointEntity> {
     return this.database.manager(ctx).save(WebhookEndpointEntity, { ...endpoint, projectId: ctx.projectId });
+  }
+
+  async updateEndpoint(ctx: RequestContext, id: string, set: QueryDeepPartialEntity<WebhookEndpointEntity>): Promise<void> {
+    await this.database.manager(ctx).update(WebhookEndpointEntity, { id, projectId: ctx.projectId }, set);
+  }
+
+  /** With its deliveries and replays; events stay. */
+  async deleteEndpoint(ctx: RequestContext, id: string): Promise<void> {
+    const manager = this.database.manager(ctx);
+    // In the order in which a replay locks them.
+    await manager.delete(WebhookReplayEntity, { endpointId: id, projectId: ctx.projectId });
+    await manager.delete(WebhookEndpointEntity, { id, projectId: ctx.projectId });
+    await manager.delete(WebhookDeliveryEntity, { endpointId: id, projectId: ctx.projectId });
   }
 
   findEndpoint(ctx: RequestContext, id: string): Promise<WebhookEndpointEntity | null> {
     return this.database.manager(ctx).findOneBy(WebhookEndpointEntity, { id, projectId: ctx.projectId });
+  }
+
+  /** The endpoint, locked until the transaction ends. */
+  lockEndpoint(ctx: RequestContext, id: string): Promise<WebhookEndpointEntity | null> {
+    return this.database.manager(ctx).findOne(WebhookEndpointEntity, { where: { id, projectId: ctx.projectId }, lock: { mode: 'pessimistic_write' } });
   }
 
   listEndpoints(ctx: RequestContext, first: number, beforeId: string | null): Promise<WebhookEndpointEntity[]> {
@@ -53,52 +85,59 @@ export class WebhookRepository {
     });
   }
 
-  /** The enabled endpoints that want events of a type. */
-  endpointsWanting(ctx: RequestContext, type: string): Promise<WebhookEndpointEntity[]> {
-    return this.database.manager(ctx).createQueryBuilder(WebhookEndpointEntity, 'endpoint')
+  /** Ids of the enabled endpoints that want events of a type. */
+  async endpointsWanting(ctx: RequestContext, type: string): Promise<string[]> {
+    const endpoints = await this.database.manager(ctx).createQueryBuilder(WebhookEndpointEntity, 'endpoint').select('endpoint.id')
       .where({ projectId: ctx.projectId, disabledAt: IsNull() })
       .andWhere("(endpoint.eventTypes = '{}' OR :type = ANY(endpoint.eventTypes))", { type }).getMany();
+    return endpoints.map(({ id }) => id);
   }
 
-  async disableEndpoint(ctx: RequestContext, id: string, reason: string): Promise<void> {
-    await this.database.manager(ctx).update(WebhookEndpointEntity,
-      { id, projectId: ctx.projectId, disabledAt: IsNull() }, { disabledAt: () => 'now()', disabledReason: reason });
+  /** @returns when, or null when it was disabled before. */
+  async disableEndpoint(ctx: RequestContext, id: string, reason: string): Promise<Date | null> {
+    const { raw } = await this.database.manager(ctx).createQueryBuilder().update(WebhookEndpointEntity)
+      .set({ disabledAt: () => 'now()', disabledReason: reason }).where({ id, projectId: ctx.projectId, disabledAt: IsNull() })
+      .returning('disabled_at').execute() as { raw: { disabled_at: Date }[] };
+    return raw[0]?.disabled_at ?? null;
   }
 
-  async enableEndpoint(ctx: RequestContext, id: string): Promise<void> {
-    await this.database.manager(ctx).update(WebhookEndpointEntity,
-      { id, projectId: ctx.projectId }, { disabledAt: null, disabledReason: null, failingSince: null });
-  }
-
-  async endpointSucceeded(ctx: RequestContext, id: string): Promise<void> {
+  /** @returns 0: for how many days every attempt has failed. */
+  async endpointSucceeded(ctx: RequestContext, id: string): Promise<number> {
     await this.database.manager(ctx).update(WebhookEndpointEntity, { id, projectId: ctx.projectId, failingSince: Not(IsNull()) }, { failingSince: null });
+    return 0;
   }
 
-  /** @returns for how many days every attempt has failed. */
+  /** Locks the endpoint. @returns for how many days every attempt has failed. */
   async endpointFailed(ctx: RequestContext, id: string): Promise<number> {
-    const manager = this.database.manager(ctx);
-    await manager.update(WebhookEndpointEntity, { id, projectId: ctx.projectId, failingSince: IsNull() }, { failingSince: () => 'now()' });
-    const found = await manager.createQueryBuilder(WebhookEndpointEntity, 'endpoint')
-      .select('extract(epoch FROM now() - endpoint.failingSince) / 86400', 'days').where({ id, projectId: ctx.projectId }).getRawOne<{ days: string }>();
-    return Number(found?.days ?? 0);
+    const { raw } = await this.database.manager(ctx).createQueryBuilder().update(WebhookEndpointEntity)
+      .set({ failingSince: () => 'coalesce(failing_since, now())' }).where({ id, projectId: ctx.projectId })
+      .returning('extract(epoch FROM now() - failing_since) / 86400 AS days').execute() as { raw: { days: string }[] };
+    return Number(raw[0]?.days ?? 0);
   }
 
-  async addDeliveries(ctx: RequestContext, deliveries: Pick<WebhookDeliveryEntity, 'id' | 'eventId' | 'endpointId'>[]): Promise<void> {
-    if (deliveries.length === 0) return;
-    await this.database.manager(ctx).insert(WebhookDeliveryEntity, deliveries.map((delivery) => ({ ...delivery, projectId: ctx.projectId })));
+  findDelivery(ctx: RequestContext, id: string): Promise<DeliveryWithEvent | null> {
+    return this.deliveries(ctx).andWhere({ id }).getOne() as Promise<DeliveryWithEvent | null>;
   }
 
-  findDelivery(ctx: RequestContext, id: string): Promise<WebhookDeliveryEntity | null> {
-    return this.database.manager(ctx).findOneBy(WebhookDeliveryEntity, { id, projectId: ctx.projectId });
+  /** A delivery with its event and its endpoint. */
+  findToAttempt(ctx: RequestContext, id: string): Promise<DeliveryToAttempt | null> {
+    return this.deliveries(ctx).leftJoinAndMapOne('delivery.endpoint', WebhookEndpointEntity, 'endpoint', 'endpoint.id = delivery.endpointId')
+      .andWhere({ id }).getOne() as Promise<DeliveryToAttempt | null>;
   }
 
-  listDeliveries(ctx: RequestContext, endpointId: string, first: number, beforeId: string | null): Promise<WebhookDeliveryEntity[]> {
-    return this.database.manager(ctx).find(WebhookDeliveryEntity, {
-      where: { projectId: ctx.projectId, endpointId, ...(beforeId === null ? {} : { id: LessThan(beforeId) }) }, order: { id: 'DESC' }, take: first + 1,
-    });
+  listDeliveries(ctx: RequestContext, endpointId: string, filter: DeliveryFilter, first: number, beforeId: string | null): Promise<DeliveryWithEvent[]> {
+    const query = this.deliveries(ctx).andWhere({ endpointId });
+    if (filter.status !== null) query.andWhere({ status: filter.status });
+    if (filter.eventType !== null) query.andWhere('event.type = :type', { type: filter.eventType });
+    if (filter.since !== null) query.andWhere('delivery.createdAt >= :since', { since: filter.since });
+    if (filter.until !== null) query.andWhere('delivery.createdAt < :until', { until: filter.until });
+    if (beforeId !== null) query.andWhere({ id: LessThan(beforeId) });
+    return query.orderBy('delivery.id', 'DESC').limit(first + 1).getMany() as Promise<DeliveryWithEvent[]>;
   }
 
-  findEvents(ctx: RequestContext, ids: string[]): Promise<EventEntity[]> {
-    return this.database.manager(ctx).findBy(EventEntity, { projectId: ctx.projectId, id: In(ids) });
+  /** Deliveries of the project, each with its event. */
+  private deliveries(ctx: RequestContext): SelectQueryBuilder<WebhookDeliveryEntity> {
+    return this.database.manager(ctx).createQueryBuilder(WebhookDeliveryEntity, 'delivery')
+      .innerJoinAndMapOne('delivery.event', EventEntity, 'event', 'event.id = delivery.eventId').where({ projectId: ctx.projectId });
   }
 }

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { randomBytes } from 'node:crypto';
+import type { QueryDeepPartialEntity } from 'typeorm';
 import { DomainError, notFound } from '../common/errors.js';
 import { newId } from '../common/ids.js';
 import { assertPublicUrl } from '../common/outbound.js';
@@ -7,19 +7,29 @@ import { decodeCursor, type Page, type PageArgs, toPage } from '../common/pagina
 import type { RequestContext } from '../common/request-context.js';
 import { encryptSecret } from '../common/secrets.js';
 import { CONFIG, type Config } from '../config/config.js';
-import { EVENT_TYPES } from './event-types.js';
+import { Database } from '../database/database.js';
+import { checkEventTypes } from './event-types.js';
+import { EventService } from './event.service.js';
+import { newSigningSecret, rotatedTo } from './signing-secrets.js';
 import { WebhookDeliveryLifecycle } from './webhook-delivery.lifecycle.js';
-import type { EventEntity, WebhookDeliveryEntity, WebhookEndpointEntity } from './webhook.entity.js';
-import { WebhookRepository } from './webhook.repository.js';
+import type { WebhookEndpointEntity } from './webhook.entity.js';
+import { type DeliveryFilter, type DeliveryWithEvent, WebhookRepository } from './webhook.repository.js';
 
-export type DeliveryWithEvent = WebhookDeliveryEntity & { event: EventEntity };
+/** What may be changed of an endpoint; what is left out stays. */
+export interface EndpointChange {
+  url?: string | null;
+  description?: string | null;
+  eventTypes?: string[] | null;
+}
 
 /** Endpoints, and what was delivered to them. */
 @Injectable()
 export class WebhookService {
   constructor(
+    private readonly database: Database,
     private readonly webhooks: WebhookRepository,
     private readonly lifecycle: WebhookDeliveryLifecycle,
+    private readonly events: EventService,
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
@@ -28,19 +38,51 @@ export class WebhookService {
    * @param eventTypes what it wants; none: everything
    * @throws DomainError bad_input for a URL that may not be called or an unknown event type.
    */
-  async createEndpoint(ctx: RequestContext, url: string, eventTypes: string[]): Promise<{ endpoint: WebhookEndpointEntity; secret: string }> {
-    const { href } = assertPublicUrl(url, this.config.TRIAD_ALLOW_PRIVATE_URLS);
-    for (const type of eventTypes) {
-      if (!Object.hasOwn(EVENT_TYPES, type)) {
-        throw new DomainError('bad_input', `${JSON.stringify(type)} is not an event type; there are ${Object.keys(EVENT_TYPES).join(', ')}.`, 'eventTypes');
-      }
-    }
-    const secret = `whsec_${randomBytes(32).toString('base64')}`;
+  async createEndpoint(ctx: RequestContext, url: string, eventTypes: string[], description: string | null): Promise<{ endpoint: WebhookEndpointEntity; secret: string }> {
+    checkEventTypes(eventTypes);
+    const secret = newSigningSecret();
     const endpoint = await this.webhooks.addEndpoint(ctx, {
-      id: newId('whk'), url: href, eventTypes: [...new Set(eventTypes)],
+      id: newId('whk'), url: this.checkedUrl(url), description, eventTypes: [...new Set(eventTypes)],
       encryptedSecret: encryptSecret(this.config.TRIAD_SECRET_KEY, ctx.projectId, secret),
     });
     return { endpoint, secret };
+  }
+
+  /** @throws DomainError not_found; bad_input as for a new endpoint. */
+  async updateEndpoint(ctx: RequestContext, id: string, { url, description, eventTypes }: EndpointChange): Promise<WebhookEndpointEntity> {
+    await this.findEndpoint(ctx, id);
+    const set: QueryDeepPartialEntity<WebhookEndpointEntity> = {};
+    if (url != null) Object.assign(set, { url: this.checkedUrl(url), failingSince: null }); // what failed was another place
+    if (description !== undefined) set.description = description;
+    if (eventTypes != null) {
+      checkEventTypes(eventTypes);
+      set.eventTypes = [...new Set(eventTypes)];
+    }
+    if (Object.keys(set).length > 0) await this.webhooks.updateEndpoint(ctx, id, set);
+    return this.findEndpoint(ctx, id);
+  }
+
+  /**
+   * Gives an endpoint a new secret, readable in this answer only. Until the overlap is over both sign.
+   * @param overlapSeconds 0–604800; 0: the old one signs nothing more. A secret from an earlier rotation ends at once.
+   * @throws DomainError not_found; bad_input for another overlap.
+   */
+  rotateSecret(ctx: RequestContext, id: string, overlapSeconds: number): Promise<{ endpoint: WebhookEndpointEntity; secret: string }> {
+    return this.database.transaction(ctx, async (tx) => {
+      const endpoint = await this.webhooks.lockEndpoint(tx, id);
+      if (!endpoint) throw notFound('webhook endpoint', id);
+      const secret = newSigningSecret();
+      await this.webhooks.updateEndpoint(tx, id, rotatedTo(encryptSecret(this.config.TRIAD_SECRET_KEY, tx.projectId, secret), endpoint, overlapSeconds));
+      return { endpoint: await this.findEndpoint(tx, id), secret };
+    });
+  }
+
+  /** Deletes an endpoint and what is kept of its deliveries. @throws DomainError not_found. */
+  deleteEndpoint(ctx: RequestContext, id: string): Promise<void> {
+    return this.database.transaction(ctx, async (tx) => {
+      await this.findEndpoint(tx, id);
+      await this.webhooks.deleteEndpoint(tx, id);
+    });
   }
 
   /** @throws DomainError not_found. */
@@ -52,13 +94,13 @@ export class WebhookService {
 
   /** Sends nothing more to an endpoint; what is pending fails, and can be redelivered. @throws DomainError not_found. */
   async disableEndpoint(ctx: RequestContext, id: string): Promise<WebhookEndpointEntity> {
-    await this.webhooks.disableEndpoint(ctx, id, `Disabled by ${ctx.principal}.`);
+    await this.lifecycle.disable(ctx, id, `Disabled by ${ctx.principal}.`);
     return this.findEndpoint(ctx, id);
   }
 
   /** Sends the events from now on. @throws DomainError not_found. */
   async enableEndpoint(ctx: RequestContext, id: string): Promise<WebhookEndpointEntity> {
-    await this.webhooks.enableEndpoint(ctx, id);
+    await this.webhooks.updateEndpoint(ctx, id, { disabledAt: null, disabledReason: null, failingSince: null });
     return this.findEndpoint(ctx, id);
   }
 
@@ -67,12 +109,13 @@ export class WebhookService {
     return toPage(await this.webhooks.listEndpoints(ctx, page.first, after), page.first, (endpoint) => endpoint.id);
   }
 
-  /** Newest first. @throws DomainError not_found. */
-  async listDeliveries(ctx: RequestContext, endpointId: string, page: PageArgs): Promise<Page<DeliveryWithEvent>> {
+  /** Newest first. @throws DomainError not_found; bad_input for an unknown event type. */
+  async listDeliveries(ctx: RequestContext, endpointId: string, filter: DeliveryFilter, page: PageArgs): Promise<Page<DeliveryWithEvent>> {
     await this.findEndpoint(ctx, endpointId);
+    if (filter.eventType !== null) checkEventTypes([filter.eventType], 'eventType');
     const after = page.after ? decodeCursor(page.after) : null;
-    const deliveries = await this.webhooks.listDeliveries(ctx, endpointId, page.first, after);
-    return toPage(await this.withEvents(ctx, deliveries), page.first, (delivery) => delivery.id);
+    const deliveries = await this.webhooks.listDeliveries(ctx, endpointId, filter, page.first, after);
+    return toPage(deliveries, page.first, (delivery) => delivery.id);
   }
 
   /**
@@ -82,17 +125,33 @@ export class WebhookService {
   async redeliver(ctx: RequestContext, deliveryId: string): Promise<DeliveryWithEvent> {
     const delivery = await this.webhooks.findDelivery(ctx, deliveryId);
     if (!delivery) throw notFound('webhook delivery', deliveryId);
-    const endpoint = await this.findEndpoint(ctx, delivery.endpointId);
-    if (endpoint.disabledAt) throw new DomainError('conflict', `Endpoint ${endpoint.id} is disabled; enable it first with enableWebhookEndpoint.`);
+    await this.findEnabledEndpoint(ctx, delivery.endpointId);
     if (!await this.lifecycle.redeliver(ctx, deliveryId)) {
       throw new DomainError('conflict', `An attempt of ${deliveryId} is under way or due within a minute.`);
     }
-    const [again] = await this.withEvents(ctx, [(await this.webhooks.findDelivery(ctx, deliveryId))!]);
-    return again!;
+    return (await this.webhooks.findDelivery(ctx, deliveryId))!;
   }
 
-  private async withEvents(ctx: RequestContext, deliveries: WebhookDeliveryEntity[]): Promise<DeliveryWithEvent[]> {
-    const events = new Map((await this.webhooks.findEvents(ctx, deliveries.map(({ eventId }) => eventId))).map((event) => [event.id, event]));
-    return deliveries.map((delivery) => ({ ...delivery, event: events.get(delivery.eventId)! }));
+  /**
+   * Sends an event `webhook.test` to an endpoint, whatever it wants otherwise, and to no other.
+   * @throws DomainError not_found; conflict when the endpoint is disabled.
+   */
+  sendTest(ctx: RequestContext, endpointId: string): Promise<DeliveryWithEvent> {
+    return this.database.transaction(ctx, async (tx) => {
+      await this.findEnabledEndpoint(tx, endpointId);
+      const eventId = await this.events.emitTo(tx, endpointId, 'webhook.test', { endpointId });
+      const [deliveryId] = await this.lifecycle.start(tx, eventId, [endpointId]);
+      return (await this.webhooks.findDelivery(tx, deliveryId!))!;
+    });
+  }
+
+  private async findEnabledEndpoint(ctx: RequestContext, id: string): Promise<WebhookEndpointEntity> {
+    const endpoint = await this.findEndpoint(ctx, id);
+    if (endpoint.disabledAt) throw new DomainError('conflict', `Endpoint ${id} is disabled; enable it first with enableWebhookEndpoint.`);
+    return endpoint;
+  }
+
+  private checkedUrl(url: string): string {
+    return assertPublicUrl(url, this.config.TRIAD_ALLOW_PRIVATE_URLS).href;
   }
 }

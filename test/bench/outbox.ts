@@ -38,7 +38,7 @@ export async function benchOutbox(service: Service, postgresUrl: string, redisUr
     const { rows: [project] } = await client.query<{ id: string }>("SELECT id FROM projects WHERE name = 'default'");
     const ctx = RequestContext.forJob(project!.id, 'bench');
     const command = (mark: string) => app.get(Database).transaction(ctx, async (tx) => {
-      await app.get(EventService).emit(tx, 'model.alias.moved', { mark });
+      await app.get(EventService).emit(tx, 'model.alias.moved', { model: mark, alias: 'bench', version: 1, previousVersion: null, modelVersionId: mark });
       return performance.timeOrigin + performance.now();
     });
     await atRate(WARM_UP_SECONDS, () => command('warm-up'));
@@ -66,7 +66,7 @@ async function atRate<T>(seconds: number, work: (index: number) => Promise<T>): 
 async function handled(client: pg.Client, committed: number[]): Promise<number[]> {
   for (;;) {
     const { rows } = await client.query<{ mark: string; at: string }>(
-      "SELECT data->>'mark' AS mark, extract(epoch FROM fanned_out_at) * 1000 AS at FROM events WHERE data->>'mark' LIKE 'bench-%' AND fanned_out_at IS NOT NULL");
+      "SELECT data->>'model' AS mark, extract(epoch FROM fanned_out_at) * 1000 AS at FROM events WHERE data->>'model' LIKE 'bench-%' AND fanned_out_at IS NOT NULL");
     if (rows.length === committed.length) return rows.map(({ mark, at }) => Number(at) - committed[Number(mark.slice('bench-'.length))]!);
     await wait(100);
   }

@@ -1,7 +1,4 @@
-import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { Webhook } from 'standardwebhooks';
+import type { ServerResponse } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { generateApiKey } from '../../src/auth/api-key.js';
 import { AuthService } from '../../src/auth/auth.service.js';
@@ -10,90 +7,39 @@ import { Database } from '../../src/database/database.js';
 import { EventService } from '../../src/webhooks/event.service.js';
 import { WebhookDeliveryLifecycle } from '../../src/webhooks/webhook-delivery.lifecycle.js';
 import { WebhookDeliveryService } from '../../src/webhooks/webhook-delivery.service.js';
+import { WebhookRepository } from '../../src/webhooks/webhook.repository.js';
 import { type Gateway, startGateway } from '../helpers/gateway.js';
-
-interface Received { headers: IncomingHttpHeaders; body: string; verify(secret: string): unknown }
-
-/** A receiver of webhooks: a real HTTP server. */
-class Receiver {
-  readonly received: Received[] = [];
-  private constructor(private readonly server: Server, readonly url: string) {}
-
-  static async start(answer: (response: ServerResponse, count: number) => void = (response) => response.end('ok')): Promise<Receiver> {
-    const server = createServer((request, response) => {
-      const chunks: Buffer[] = [];
-      request.on('data', (chunk: Buffer) => chunks.push(chunk)).on('end', () => {
-        const body = Buffer.concat(chunks).toString();
-        const { headers } = request;
-        receiver.received.push({ headers, body, verify: (secret) => new Webhook(secret).verify(body, headers as Record<string, string>) });
-        answer(response, receiver.received.length);
-      });
-    }).listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const receiver = new Receiver(server, `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`);
-    return receiver;
-  }
-
-  async has(count: number): Promise<void> {
-    await vi.waitFor(() => expect(this.received).toHaveLength(count), { timeout: 30_000, interval: 20 });
-  }
-
-  stop(): void {
-    this.server.closeAllConnections();
-    this.server.close();
-  }
-}
-
-const DELIVERIES = `query ($id: ID!) { webhookDeliveries(endpointId: $id) { nodes {
-  id status nextAttemptAt event { id type data } attempts { at status milliseconds response } } } }`;
+import { type Answer, DELIVERIES, JOB, Receiver, WebhookTools } from '../helpers/webhooks.js';
 
 describe('webhooks', () => {
   let gateway: Gateway;
   let ctx: RequestContext;
-  const receivers: Receiver[] = [];
-  const endpoints: string[] = [];
+  let tools: WebhookTools;
 
   beforeAll(async () => {
     gateway = await startGateway({ worker: true });
-    ctx = RequestContext.forKey(await gateway.app.get(AuthService).addKey('default', 'spec', generateApiKey()), 'spec', 'admin', 'spec');
+    tools = await WebhookTools.of(gateway);
+    ctx = tools.ctx;
   });
   afterAll(() => gateway.stop());
-  afterEach(async () => {
-    for (const id of endpoints.splice(0)) await gateway.graphql('mutation ($id: ID!) { disableWebhookEndpoint(id: $id) { id } }', { id });
-    receivers.splice(0).forEach((receiver) => receiver.stop());
-  });
+  afterEach(() => tools.clear());
 
-  const sql = (query: string, parameters: unknown[] = []): Promise<any> => gateway.app.get(Database).platform.query(query, parameters);
-  const emit = (data: object = { id: 'ftjob_1' }, as = ctx) =>
-    gateway.app.get(Database).transaction(as, (tx) => gateway.app.get(EventService).emit(tx, 'fine_tuning.job.succeeded', data));
-  const deliveries = async (id: string): Promise<any[]> => (await gateway.graphql(DELIVERIES, { id }))['webhookDeliveries'].nodes;
-
-  async function receive(answer?: (response: ServerResponse, count: number) => void, eventTypes: string[] = []) {
-    const receiver = await Receiver.start(answer);
-    receivers.push(receiver);
-    const created = await gateway.graphql('mutation ($url: String!, $types: [String!]!) { createWebhookEndpoint(url: $url, eventTypes: $types) { secret endpoint { id } } }', { url: receiver.url, types: eventTypes });
-    const { secret, endpoint: { id } } = created['createWebhookEndpoint'];
-    endpoints.push(id);
-    /** The single delivery once it satisfies. */
-    const delivery = (expected: object) => vi.waitFor(async () => {
-      const [found] = await deliveries(id);
-      expect(found).toMatchObject(expected);
-      return found;
-    }, { timeout: 30_000, interval: 50 });
-    return { receiver, secret, id, delivery };
-  }
+  const sql = (query: string, parameters?: unknown[]) => tools.sql(query, parameters);
+  const emit = (...args: Parameters<WebhookTools['emit']>) => tools.emit(...args);
+  const deliveries = (id: string) => tools.deliveries(id);
+  const receive = (answer?: Answer, eventTypes?: string[]) => tools.receive(answer, eventTypes);
 
   it('delivers an event, signed, once it is committed and only then', async () => {
     const { receiver, secret, delivery } = await receive();
     await expect(gateway.app.get(Database).transaction(ctx, async (tx) => {
-      await gateway.app.get(EventService).emit(tx, 'fine_tuning.job.succeeded', { id: 'rolled-back' });
+      await gateway.app.get(EventService).emit(tx, 'fine_tuning.job.succeeded', { ...JOB, id: 'rolled-back' });
       throw new Error('undo');
     })).rejects.toThrow('undo');
     await emit({ id: 'ftjob_kept' });
     const done = await delivery({ status: 'delivered', nextAttemptAt: null, attempts: [{ status: 200, response: 'ok' }] });
     expect(receiver.received).toHaveLength(1);
     const [message] = receiver.received;
-    expect(message!.verify(secret)).toEqual({ type: 'fine_tuning.job.succeeded', timestamp: expect.stringMatching(/^\d{4}-.*Z$/), data: { id: 'ftjob_kept' } });
+    expect(message!.verify(secret)).toEqual({ type: 'fine_tuning.job.succeeded', version: 1, timestamp: expect.stringMatching(/^\d{4}-.*Z$/), data: { ...JOB, id: 'ftjob_kept' } });
     expect(message!.headers['webhook-id']).toBe(done.event.id);
     const other = await receive();
     expect(() => message!.verify(other.secret)).toThrow('No matching signature');
@@ -172,7 +118,7 @@ describe('webhooks', () => {
     const hanging = await receive((response) => held.push(response));
     const quick = await receive();
     const events = 100;
-    for (let index = 0; index < events; index += 1) await emit({ index });
+    for (let index = 0; index < events; index += 1) await emit({ id: `ftjob_${index}` });
     await quick.receiver.has(events);
     expect(hanging.receiver.received.length).toBeGreaterThan(0);
     expect(hanging.receiver.received.length).toBeLessThanOrEqual(16);
@@ -200,13 +146,18 @@ describe('webhooks', () => {
     const lifecycle = gateway.app.get(WebhookDeliveryLifecycle);
     const due = () => sql("UPDATE webhook_deliveries SET status = 'pending', next_attempt_at = now() WHERE id = $1", [id]);
     await due();
-    const stopped = (await lifecycle.claim(ctx, id))!;
-    expect(await lifecycle.claim(ctx, id)).toBeNull();
+    const stopped = (await gateway.app.get(WebhookRepository).findDelivery(ctx, id))!;
+    expect(await lifecycle.claim(ctx, stopped)).toBe(true);
+    expect(await lifecycle.claim(ctx, stopped)).toBe(false);
     await due();
-    const taker = (await lifecycle.claim(ctx, id))!;
+    const taker = { ...stopped };
+    expect(await lifecycle.claim(ctx, taker)).toBe(true);
     const outcome = (status: number) => ({ attempt: { at: new Date().toISOString(), status, milliseconds: 1, response: '' }, retryAfterMs: null });
     await lifecycle.record(ctx, taker, outcome(204));
     await lifecycle.record(ctx, stopped, outcome(500));
+    await due();
+    expect(await lifecycle.claim(ctx, stopped)).toBe(false);
+    await sql("UPDATE webhook_deliveries SET status = 'delivered', next_attempt_at = NULL WHERE id = $1", [id]);
     await delivery({ status: 'delivered', nextAttemptAt: null, attempts: [{ status: 200 }, { status: 204 }] });
   });
 
@@ -226,7 +177,7 @@ describe('webhooks', () => {
 
   it('finds in Postgres what a wiped Redis forgot: an event not fanned out, a delivery whose time has come', async () => {
     const { id, receiver, delivery } = await receive();
-    await sql("INSERT INTO events (id, project_id, type, data, created_at) VALUES ('evt_lost', $1, 'evaluation.failed', '{}', now() - interval '1 minute')", [ctx.projectId]);
+    await sql("INSERT INTO events (id, project_id, type, data, created_at) VALUES ('evt_lost', $1, 'evaluation.succeeded', '{\"id\": \"eval_1\"}', now() - interval '1 minute')", [ctx.projectId]);
     await receiver.has(1);
     await delivery({ status: 'delivered', event: { id: 'evt_lost' } });
     await sql("UPDATE webhook_deliveries SET status = 'pending', next_attempt_at = now() - interval '1 minute' WHERE endpoint_id = $1", [id]);
@@ -245,8 +196,7 @@ describe('webhooks', () => {
     await expect(as('mutation ($id: ID!) { enableWebhookEndpoint(id: $id) { id } }', { id })).rejects.toMatchObject(missing);
     await expect(as('mutation ($id: ID!) { redeliverWebhook(deliveryId: $id) { id } }', { id: deliveryId })).rejects.toMatchObject(missing);
     expect(await as('{ webhookEndpoints { nodes { id } } }', {})).toEqual({ webhookEndpoints: { nodes: [] } });
-    const others = await Receiver.start();
-    receivers.push(others);
+    const others = await tools.receiver();
     await as('mutation ($url: String!) { createWebhookEndpoint(url: $url) { secret } }', { url: others.url });
     const otherProject = await gateway.app.get(AuthService).addKey('other', 'spec', generateApiKey());
     await emit({ id: 'theirs' }, RequestContext.forKey(otherProject, 'spec', 'admin', 'spec'));
@@ -256,8 +206,14 @@ describe('webhooks', () => {
   });
 
   it('refuses an event that is too large for a webhook, or outside a transaction', async () => {
-    await expect(emit({ text: 'x'.repeat(20_000) })).rejects.toThrow('at most 19000');
-    await expect(gateway.app.get(EventService).emit(ctx, 'evaluation.failed', {})).rejects.toThrow('needs a transaction');
+    await expect(emit({ model: 'x'.repeat(20_000) })).rejects.toThrow('at most 19000');
+    await expect(gateway.app.get(EventService).emit(ctx, 'evaluation.succeeded', { id: 'eval_1' })).rejects.toThrow('needs a transaction');
+  });
+
+  it('refuses an event whose data are not what the catalogue says', async () => {
+    await expect(tools.emitEvent('evaluation.failed', { id: 'eval_1' } as never)).rejects.toThrow(/evaluation\.failed.*\n.*code/s);
+    await expect(tools.emitEvent('evaluation.succeeded', { id: 'eval_1', secret: 'x' } as never)).rejects.toThrow('secret');
+    expect(await sql("SELECT count(*)::int AS events FROM events WHERE data->>'secret' IS NOT NULL")).toEqual([{ events: 0 }]);
   });
 });
 
@@ -276,7 +232,7 @@ describe('webhooks where private addresses are not allowed', () => {
     const database = gateway.app.get(Database);
     await database.platform.query('UPDATE webhook_endpoints SET url = $2 WHERE id = $1', [endpoint.id, receiver.url.replace('127.0.0.1', 'localhost')]);
     const projectId = await gateway.app.get(AuthService).addKey('default', 'spec', generateApiKey());
-    await database.transaction(RequestContext.forKey(projectId, 'spec', 'admin', 'spec'), (tx) => gateway.app.get(EventService).emit(tx, 'evaluation.succeeded', {}));
+    await database.transaction(RequestContext.forKey(projectId, 'spec', 'admin', 'spec'), (tx) => gateway.app.get(EventService).emit(tx, 'evaluation.succeeded', { id: 'eval_1' }));
     await vi.waitFor(async () => {
       const { webhookDeliveries: { nodes } } = await gateway.graphql(DELIVERIES, { id: endpoint.id });
       expect(nodes).toMatchObject([{ status: 'pending', attempts: [{ status: null, response: expect.stringContaining('not a public address') }] }]);

@@ -19,19 +19,22 @@ const DONE = /(^|\n)data:\s*\[DONE\]\s*$/;
 /**
  * Passes server-sent events on, each as soon as it is whole. A stream that breaks off, falls silent or ends without
  * `[DONE]` gets a last event with OpenAI's error object, which the official clients raise; never half an event.
+ * @param seen hears of the events that are passed on, and how many they are
  */
-export async function* relayEvents(body: AsyncIterable<Buffer>): AsyncGenerator<string> {
+export async function* relayEvents(body: AsyncIterable<Buffer>, seen?: (events: string, count: number) => void): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   let rest = '';
   let done = false;
   try {
     for await (const chunk of body) {
       rest += decoder.decode(chunk, { stream: true });
-      const end = [...rest.matchAll(EVENT_END)].at(-1);
+      const ends = [...rest.matchAll(EVENT_END)];
+      const end = ends.at(-1);
       if (!end) continue;
       const whole = rest.slice(0, end.index + end[0].length);
       rest = rest.slice(whole.length);
       done ||= DONE.test(whole.trimEnd());
+      seen?.(whole, ends.length);
       yield whole;
     }
     if (!done) yield brokenOff('it ended without [DONE]');

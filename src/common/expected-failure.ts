@@ -5,10 +5,18 @@ const AWAY_CODE = /^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|57P0[1-3]|53300|08.
 /** What pg says without a code. */
 const AWAY_MESSAGE = /^(Connection terminated|Client has encountered a connection error|timeout exceeded when trying to connect|Client was closed)/;
 
-/** The failure to answer when Postgres cannot be reached; null when the error is another. */
-export function storeUnavailable(error: unknown): DomainError | null {
-  if (error instanceof DomainError || !(error instanceof Error)) return null;
+/** Postgres cannot hold the character NUL, neither as text (22021) nor within JSON (22P05). */
+const NUL_REFUSED = /^(22021|22P05)$/;
+
+/**
+ * An expected failure as such, and those that show only when Postgres is asked: that it cannot be reached, or that a text
+ * cannot be stored. Null for any other error.
+ */
+export function asDomainError(error: unknown): DomainError | null {
+  if (error instanceof DomainError) return error;
+  if (!(error instanceof Error)) return null;
   const { code, driverError = error } = error as { code?: unknown; driverError?: Error };
+  if (typeof code === 'string' && NUL_REFUSED.test(code)) return new DomainError('bad_input', 'A text of the request holds the character NUL (\\u0000), which cannot be stored or looked up. Remove it.');
   // TypeORM lets go of a connection that broke between two statements of a transaction.
   const away = error.name === 'QueryRunnerAlreadyReleasedError' || (typeof code === 'string' && AWAY_CODE.test(code)) || AWAY_MESSAGE.test(driverError.message);
   return away ? new DomainError('unavailable', 'The database is away for the moment. Try again shortly; a command with the same Idempotency-Key, for it may have been done.') : null;

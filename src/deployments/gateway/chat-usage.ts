@@ -1,0 +1,71 @@
+import type { ChatResponse } from '../runtime/chat.types.js';
+import type { Target } from './target.service.js';
+
+export interface Tokens {
+  promptTokens: number;
+  completionTokens: number;
+}
+
+export const NO_TOKENS: Tokens = { promptTokens: 0, completionTokens: 0 };
+
+/** Roughly, over languages and tokenizers. */
+const CHARACTERS_PER_TOKEN = 4;
+/** Reserved for an answer whose length the request does not bound. */
+const ANSWER_TOKENS = 256;
+const USAGE = '"usage":';
+
+const textTokens = (value: unknown): number => Math.ceil(JSON.stringify([value]).length / CHARACTERS_PER_TOKEN);
+
+/** About how many tokens a request will use: its prompt, and the longest answers it allows. Its body is not checked yet. */
+export function estimateTokens(body: unknown): number {
+  const { messages, prompt, max_completion_tokens, max_tokens, n } = (body ?? {}) as Record<string, unknown>;
+  const count = (value: unknown, otherwise: number) => (typeof value === 'number' && value > 0 ? Math.ceil(value) : otherwise);
+  return textTokens([messages, prompt]) + count(n, 1) * count(max_completion_tokens, count(max_tokens, ANSWER_TOKENS));
+}
+
+/** What a whole answer says it used; without that, a guess from its length. */
+export function tokensOf(answer: string, messages: unknown): Tokens {
+  return readUsage(answer) ?? { promptTokens: textTokens(messages), completionTokens: Math.ceil(answer.length / CHARACTERS_PER_TOKEN) };
+}
+
+/** Counts a stream: by its `usage` when it tells it (`stream_options.include_usage`), else an event is about a token. */
+export class StreamTokens {
+  private events = 0;
+  private told: Tokens | null = null;
+
+  constructor(private readonly messages: unknown) {}
+
+  /** @param events whole server-sent events */
+  see(events: string, count: number): void {
+    this.events += count;
+    if (!events.includes(USAGE)) return;
+    for (const line of events.split('\n')) {
+      if (line.includes(USAGE)) this.told = readUsage(line.replace(/^data:\s*/, '')) ?? this.told;
+    }
+  }
+
+  get tokens(): Tokens {
+    return this.told ?? { promptTokens: this.events > 0 ? textTokens(this.messages) : 0, completionTokens: this.events };
+  }
+}
+
+function readUsage(json: string): Tokens | null {
+  try {
+    const { usage } = JSON.parse(json) as { usage?: Partial<ChatResponse['usage']> | null };
+    if (typeof usage?.prompt_tokens !== 'number') return null;
+    return { promptTokens: usage.prompt_tokens, completionTokens: usage.completion_tokens ?? 0 };
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Money for a call: a provider's price per token; of an own runtime the time that the call took.
+ * @param pricePerHour of this machine
+ */
+export function costOf(target: Target, { promptTokens, completionTokens }: Tokens, seconds: number, pricePerHour: number): number {
+  if (target.kind === 'registry') return (seconds / 3600) * pricePerHour;
+  const { prices } = target.provider;
+  const price = prices.find(({ model }) => model === target.model) ?? prices.find(({ model }) => model === '*');
+  return price ? (promptTokens * price.input + completionTokens * price.output) / 1_000_000 : 0;
+}

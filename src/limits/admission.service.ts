@@ -1,0 +1,99 @@
+import { type ExecutionContext, Injectable } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { GqlExecutionContext, type GqlContextType } from '@nestjs/graphql';
+import { LRUCache } from 'lru-cache';
+import { type Carrier, carrierOf } from '../auth/carrier.js';
+import { DomainError } from '../common/errors.js';
+import type { RequestContext } from '../common/request-context.js';
+import { type Bucket, MICROS, type Reservation, type Taken } from './buckets.js';
+import { LimiterService } from './limiter.service.js';
+import { type LimitPolicy, LimitPolicies } from './limit-policies.js';
+import { rateLimitHeaders, retryAfterSeconds } from './rate-limit-headers.js';
+import { type EstimateTokens, SPENDS_TOKENS } from './spends-tokens.js';
+import { type Usage, UsageService } from './usage.service.js';
+
+interface Reply {
+  headers(values: Record<string, string>): unknown;
+}
+
+/** Where headers of the answer go; an operation over WebSocket has none. */
+function replyOf(context: ExecutionContext): Reply | undefined {
+  return context.getType<GqlContextType>() === 'graphql'
+    ? GqlExecutionContext.create(context).getContext<{ reply?: Reply }>().reply
+    : context.switchToHttp().getResponse<Reply>();
+}
+
+/** Lets requests in, or refuses them: the one place that takes from the buckets of rates and budgets. */
+@Injectable()
+export class AdmissionService {
+  /** Millionths per token of a project's last call: what the next one reserves of the budget. */
+  private readonly lastPrice = new LRUCache<string, number>({ max: 10_000 });
+
+  constructor(
+    private readonly policies: LimitPolicies,
+    private readonly limiter: LimiterService,
+    private readonly usage: UsageService,
+    private readonly reflector: Reflector,
+  ) {}
+
+  /**
+   * Counts a request once. Nothing is awaited when the caller has no limit.
+   * @throws DomainError rate_limited, insufficient_quota.
+   */
+  admit(ctx: RequestContext, context: ExecutionContext): Promise<void> | undefined {
+    const policy = this.policies.known(ctx);
+    if (policy) return this.admitUnder(policy, ctx, context);
+    return this.policies.of(ctx).then((loaded) => this.admitUnder(loaded, ctx, context));
+  }
+
+  private admitUnder(policy: LimitPolicy, ctx: RequestContext, context: ExecutionContext): Promise<void> | undefined {
+    const estimate = policy.spending.length > 0 ? this.reflector.get<EstimateTokens | undefined>(SPENDS_TOKENS, context.getHandler()) : undefined;
+    if (policy.requests.length === 0 && !estimate) return undefined;
+    const carrier = carrierOf(context);
+    const tokens = estimate?.(carrier.body) ?? 0;
+    const micros = Math.round(tokens * (this.lastPrice.get(ctx.projectId) ?? 0));
+    const spending = estimate ? policy.spending.map((bucket) => ({ ...bucket, cost: bucket.counts === 'tokens' ? tokens : micros })) : [];
+    return this.take([...policy.requests, ...spending], carrier, replyOf(context), { taken: spending, tokens });
+  }
+
+  private async take(buckets: Bucket[], carrier: Carrier, reply: Reply | undefined, reservation: Reservation): Promise<void> {
+    const taken = await this.limiter.take(buckets);
+    reply?.headers(rateLimitHeaders(buckets, taken));
+    if (taken.refused === null) {
+      if (reservation.taken.length > 0) carrier.reservation = reservation;
+      return;
+    }
+    reply?.headers(refusalHeaders(buckets, taken, taken.refused));
+    throw refusal(buckets[taken.refused]!, taken, taken.refused);
+  }
+
+  /** Notes what a request used, and corrects what it had reserved. Nothing waits for it. */
+  settle(ctx: RequestContext, reservation: Reservation | undefined, used: Usage): void {
+    const tokens = used.promptTokens + used.completionTokens;
+    if (tokens > 0) this.usage.add(ctx, used);
+    if (!reservation) return;
+    const micros = Math.round(used.cost * MICROS);
+    if (tokens > 0) this.lastPrice.set(ctx.projectId, micros / tokens);
+    const corrections = reservation.taken.map((bucket) => ({ ...bucket, cost: (bucket.counts === 'tokens' ? tokens : micros) - bucket.cost }));
+    const due = corrections.filter(({ cost }) => cost !== 0);
+    if (due.length > 0) void this.limiter.take(due, true);
+  }
+}
+
+function refusalHeaders(buckets: Bucket[], { states }: Taken, refused: number): Record<string, string> {
+  // A month's budget is not mended by trying again: OpenAI's clients then do not.
+  if (buckets[refused]!.counts === 'budget') return { 'x-should-retry': 'false' };
+  return { 'retry-after': String(retryAfterSeconds(states[refused]!)) };
+}
+
+function refusal({ of, counts, limit, cost, endsAt }: Bucket, { states }: Taken, index: number): DomainError {
+  const whose = of === 'key' ? 'This API key' : 'This project';
+  const raise = of === 'key' ? 'setApiKeyLimits' : 'setProjectLimits';
+  if (counts === 'budget') {
+    return new DomainError('insufficient_quota', `${whose} has spent its budget of ${limit / MICROS} for this month. An admin raises it with ${raise}; it starts anew on ${new Date(endsAt).toISOString().slice(0, 10)}.`);
+  }
+  if (cost > limit) {
+    return new DomainError('rate_limited', `The request asks for about ${cost} tokens, and ${whose.toLowerCase().replace('api', 'API')} may use ${limit} per minute. Lower max_tokens or shorten the messages, or have an admin raise the limit with ${raise}.`, counts);
+  }
+  return new DomainError('rate_limited', `${whose} has reached its limit of ${limit} ${counts} per minute. Try again in ${retryAfterSeconds(states[index]!)} s, or have an admin raise the limit with ${raise}.`, counts);
+}

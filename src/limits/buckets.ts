@@ -1,0 +1,48 @@
+/** Rates are per minute; a bucket holds a minute's worth, so that a burst of all of it is allowed. */
+export const PERIOD_US = 60_000_000;
+/** Money is counted in millionths. */
+export const MICROS = 1_000_000;
+
+/** What is counted, and for whom. Rates (requests, tokens) refill all the time; a budget ends with its month. */
+export interface Bucket {
+  /** In Redis; all of a project's share a hash slot. */
+  key: string;
+  of: 'project' | 'key';
+  counts: 'requests' | 'tokens' | 'budget';
+  /** Above 0. Requests or tokens per minute; for a budget, millionths of the currency. */
+  limit: number;
+  /** What the request takes; negative gives back; 0 only looks. */
+  cost: number;
+  /** Of a budget: what Postgres knows to be spent, so that a lost Redis does not start the month anew. */
+  floor: number;
+  /** Of a budget: when its month ends, milliseconds since 1970. */
+  endsAt: number;
+}
+
+export interface BucketState {
+  /** Whole units left. */
+  remaining: number;
+  /** Until the bucket is full again (a budget: until its month ends). */
+  resetMs: number;
+  /** Until the cost would fit; 0 when it does. */
+  retryMs: number;
+}
+
+/** All of the buckets have given, or none: then `refused` is the index of the one that takes longest to mend. */
+export interface Taken {
+  refused: number | null;
+  states: BucketState[];
+}
+
+/** What a request that spends tokens has reserved: buckets with what was taken from each. */
+export interface Reservation {
+  taken: readonly Bucket[];
+  tokens: number;
+}
+
+/** The first instant of the month (UTC) and of the next. */
+export function monthOf(now: Date): { name: string; startsAt: Date; endsAt: Date } {
+  const startsAt = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), 1));
+  const endsAt = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 1, 1));
+  return { name: startsAt.toISOString().slice(0, 7), startsAt, endsAt };
+}

@@ -1,0 +1,61 @@
+import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import { Redis } from 'ioredis';
+import { Counter } from 'prom-client';
+import { CONFIG, type Config } from '../config/config.js';
+import type { Bucket, Taken } from './buckets.js';
+import { LocalLimiter } from './local-limiter.js';
+import { defineTake, takeFromRedis, type WithTake } from './take-script.js';
+
+const ANSWER_WITHIN_MS = 50;
+/** After a failure Redis is asked again by one request of each second. */
+const REST_MS = 1_000;
+
+/** Requests that the limiter in memory let in or refused because Redis did not answer. */
+export const limiterFallbacks = new Counter({
+  name: 'triad_limiter_fallbacks_total',
+  help: 'Limit checks answered by this process alone because Redis was away',
+});
+
+/** Takes from buckets in Redis; from buckets in memory while Redis does not answer, so that no request waits for it. */
+@Injectable()
+export class LimiterService implements OnModuleDestroy {
+  private readonly logger = new Logger(LimiterService.name);
+  private readonly local = new LocalLimiter();
+  private readonly redis: WithTake;
+  private restUntil = 0;
+
+  constructor(@Inject(CONFIG) config: Config) {
+    const redis = new Redis(config.REDIS_URL, { commandTimeout: ANSWER_WITHIN_MS, enableOfflineQueue: false, maxRetriesPerRequest: 0, autoResendUnfulfilledCommands: false });
+    redis.on('error', () => undefined); // ioredis connects again by itself; the limiter in memory answers meanwhile
+    this.redis = defineTake(redis);
+  }
+
+  onModuleDestroy(): void {
+    this.redis.disconnect();
+  }
+
+  /**
+   * Takes from all buckets or from none.
+   * @param force takes even what is not left: for corrections
+   */
+  async take(buckets: Bucket[], force = false): Promise<Taken> {
+    const rested = this.restUntil;
+    if (rested > Date.now()) return this.takeLocally(buckets, force);
+    // Until Redis has answered, requests beside this one do not try it.
+    if (rested > 0) this.restUntil = Date.now() + REST_MS;
+    try {
+      const taken = await takeFromRedis(this.redis, buckets, force);
+      this.restUntil = 0;
+      return taken;
+    } catch (error) {
+      if (rested === 0) this.logger.warn(`Redis does not answer the limiter (${(error as Error).message}); each process counts by itself.`);
+      this.restUntil = Date.now() + REST_MS;
+      return this.takeLocally(buckets, force);
+    }
+  }
+
+  private takeLocally(buckets: Bucket[], force: boolean): Taken {
+    limiterFallbacks.inc();
+    return this.local.take(buckets, force);
+  }
+}

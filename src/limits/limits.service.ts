@@ -1,0 +1,75 @@
+import { Injectable } from '@nestjs/common';
+import { notFound } from '../common/errors.js';
+import { LIMIT_NAMES, type LimitName, type Limits } from '../common/limits.js';
+import type { RequestContext } from '../common/request-context.js';
+import { Database } from '../database/database.js';
+import { Notifications } from '../database/notifications.js';
+import { type Bucket, type BucketState, MICROS, monthOf } from './buckets.js';
+import { keyIdOf, LIMITS_TOPIC, LimitPolicies } from './limit-policies.js';
+import { LimiterService } from './limiter.service.js';
+import { LimitsRepository } from './limits.repository.js';
+import type { LimitsReport, LimitUsage } from './limits.types.js';
+
+type State = BucketState & { bucket: Bucket };
+
+/** Sets limits, and tells what is used of them. */
+@Injectable()
+export class LimitsService {
+  constructor(
+    private readonly database: Database,
+    private readonly repository: LimitsRepository,
+    private readonly policies: LimitPolicies,
+    private readonly limiter: LimiterService,
+    private readonly notifications: Notifications,
+  ) {}
+
+  /** Sets all limits of the caller's project; all processes know at once. */
+  setProjectLimits(ctx: RequestContext, limits: Limits): Promise<Limits> {
+    return this.database.transaction(ctx, async (tx) => {
+      await this.repository.setProjectLimits(tx, limits);
+      await this.notifications.notify(tx.tx!, LIMITS_TOPIC);
+      return limits;
+    });
+  }
+
+  /** @throws DomainError not_found. */
+  setKeyLimits(ctx: RequestContext, id: string, limits: Limits): Promise<Limits> {
+    return this.database.transaction(ctx, async (tx) => {
+      if (!(await this.repository.setKeyLimits(tx, id, limits))) throw notFound('API key', id);
+      await this.notifications.notify(tx.tx!, LIMITS_TOPIC);
+      return limits;
+    });
+  }
+
+  async report(ctx: RequestContext): Promise<LimitsReport> {
+    const policy = await this.policies.of(ctx);
+    const month = monthOf(new Date());
+    const buckets = [...policy.requests, ...policy.spending].map((bucket) => ({ ...bucket, cost: 0 }));
+    const taken = buckets.length > 0 ? await this.limiter.take(buckets) : { states: [] };
+    const states = taken.states.map((state, index) => ({ ...state, bucket: buckets[index]! }));
+    const { promptTokens, completionTokens, costMicros } = await this.repository.monthly(ctx, month.startsAt);
+    const spent = await this.repository.spent(ctx.projectId, keyIdOf(ctx), month.startsAt);
+    const [project, key] = await Promise.all([
+      this.usageOf(ctx, policy.project, null, states.filter(({ bucket }) => bucket.of === 'project'), spent.project),
+      policy.key ? this.usageOf(ctx, policy.key, ctx.principal, states.filter(({ bucket }) => bucket.of === 'key'), spent.key) : [],
+    ]);
+    return { project, key, promptTokens, completionTokens, cost: costMicros / MICROS };
+  }
+
+  private async usageOf(ctx: RequestContext, limits: Limits, principal: string | null, states: State[], spentMicros: number): Promise<LimitUsage[]> {
+    const counted: Partial<Record<LimitName, number>> = {
+      concurrentJobs: await this.repository.runs(ctx, principal), storageBytes: await this.repository.storage(ctx, principal), budget: spentMicros / MICROS,
+    };
+    return LIMIT_NAMES.map((name) => {
+      const state = states.find(({ bucket }) => nameOf(bucket) === name);
+      const scale = name === 'budget' ? MICROS : 1;
+      return {
+        name, limit: limits[name] ?? null,
+        used: state ? (state.bucket.limit - state.remaining) / scale : counted[name] ?? null,
+        resetsAt: state ? new Date(Date.now() + state.resetMs) : null,
+      };
+    });
+  }
+}
+
+const nameOf = ({ counts }: Bucket): LimitName => (counts === 'budget' ? 'budget' : counts === 'tokens' ? 'tokensPerMinute' : 'requestsPerMinute');

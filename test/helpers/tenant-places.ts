@@ -1,0 +1,213 @@
+import { GRADER, type World } from './tenant-world.js';
+
+/**
+ * What a caller may put where in the GraphQL schema, one line per coordinate (`Query.fineTuneJob(id:)`,
+ * `CreateFineTuneJobInput.dataset`). test/faults/tenants.spec.ts fails for a coordinate that is not here. To add one:
+ *
+ * - `reference((w) => w.jobId)`: it names something there is. Give tenant `w`'s own; a new kind of thing is made in
+ *   `makeWorld` first. Called with the other tenant's it must answer as for a thing that does not exist, and leave the
+ *   other's rows alone; with the caller's own it must answer differently. A list of references tries each: one per kind
+ *   of thing, or with `{ 'Other.coordinate': value }` where it is only looked at beside other values.
+ * - `fresh((w) => …)`: the name or key of something to be made. One that the other tenant has taken is still free.
+ * - `free(value)`: it can name nothing; `value` is valid, and `free()` leaves it out. `own((w) => …)`: such as a signature.
+ *
+ * Paging arguments (first, last, after, before) and idempotencyKey need no line: they have tests of their own. Root fields
+ * that answer the same to everyone are in PUBLIC, those that only platform keys may call in PLATFORM.
+ */
+export type Place =
+  | { kind: 'free'; of: (world: World) => unknown }
+  | { kind: 'reference' | 'fresh'; of: (world: World) => unknown; beside: Record<string, Place> };
+
+type Values = Record<string, Place>;
+export const free = (value?: unknown): Place => ({ kind: 'free', of: () => value });
+export const reference = (of: (world: World) => unknown, beside: Values = {}): Place => ({ kind: 'reference', of, beside });
+export const fresh = (of: (world: World) => unknown, beside: Values = {}): Place => ({ kind: 'fresh', of, beside });
+
+/** The caller's own, which goes with something else that it names. */
+export const own = (of: (world: World) => unknown): Place => ({ kind: 'free', of });
+
+/** Root fields that tell every tenant the same. */
+export const PUBLIC = new Set(['Query.licences', 'Query.webhookEventTypes']);
+
+/** Root fields that tell numbers only, which say not whose they are. */
+export const NAMELESS = new Set(['Query.limits']);
+/** Root fields that refuse every tenant alike. */
+export const PLATFORM = new Set(['Query.projects', 'Mutation.createProject', 'Mutation.renameProject']);
+const COMMON = /\((?:first|last|after|before|idempotencyKey):\)$/;
+/** Whether a coordinate needs no line in PLACES. */
+export const isCommon = (coordinate: string): boolean => COMMON.test(coordinate) && !(coordinate in PLACES);
+
+const lineageOf = (type: string, of: (world: World) => string): Place => reference(of, { 'Query.lineage(type:)': free(type) });
+const GRPO: Values = { 'CreateFineTuneJobInput.method': free('grpo'), 'CreateFineTuneJobInput.dataset': reference((w) => w.items), 'RlInput.groupSize': free(2) };
+const judged = (w: World) => ({ type: 'reward_model', modelVersionId: w.judgeId });
+const CALL = { ...GRADER, type: 'function_call', operation: undefined };
+
+const PROMPTS = {
+  'Query.prompt(name:)': reference((w) => `${w.marker}-prompt`),
+  'Query.prompt(version:)': free(),
+  'Query.prompt(label:)': free(),
+  'Query.renderPrompt(ref:)': reference((w) => w.prompt),
+  'Query.renderPrompt(variables:)': free({ sentence: 'on' }),
+  'Mutation.setPromptLabels(name:)': reference((w) => `${w.marker}-prompt`),
+  'Mutation.setPromptLabels(version:)': free(1),
+  'Mutation.setPromptLabels(expectedVersion:)': free(),
+  'Mutation.setPromptLabels(labels:)': free(['moved']),
+  'CreatePromptVersionInput.name': fresh((w) => `${w.marker}-prompt`),
+  'CreatePromptVersionInput.type': free('chat'),
+  'CreatePromptVersionInput.config': free({}),
+  'CreatePromptVersionInput.labels': free(['production']),
+  'CreatePromptVersionInput.tags': free([]),
+  'CreatePromptVersionInput.commitMessage': free(),
+  'ChatMessageInput.role': free('user'),
+  'ChatMessageInput.content': free('hi'),
+} satisfies Values;
+
+const DATA = {
+  'Query.dataset(ref:)': reference((w) => w.lamps),
+  'CreateDatasetVersionInput.name': fresh((w) => `${w.marker}-lamps`),
+  'CreateDatasetVersionInput.fileId': reference((w) => w.fileId),
+  'CreateDatasetVersionInput.format': free('sft'),
+  'CreateDatasetVersionInput.licence': free('own'),
+  'CreateDatasetVersionInput.holdout': free(0.2),
+  'CreateDatasetVersionInput.sealed': free(false),
+  'CreateDatasetVersionInput.derivedFrom': [
+    reference((w) => w.lamps), reference((w) => `${w.base}@champion`), reference((w) => w.datasetVersionId), reference((w) => w.tunedVersionId),
+    reference((w) => w.jobId), reference((w) => w.runId), reference((w) => w.deploymentId),
+  ],
+} satisfies Record<string, Place | Place[]>;
+
+const MODELS = {
+  'Query.licences(ids:)': free(['apache-2.0']),
+  'Query.model(name:)': reference((w) => `${w.marker}-base`),
+  'Query.modelVersion(ref:)': [reference((w) => `${w.base}/1`), reference((w) => `${w.base}@champion`), reference((w) => w.tuned)],
+  'Query.lineage(id:)': [
+    lineageOf('model_version', (w) => w.tunedVersionId), lineageOf('dataset_version', (w) => w.datasetVersionId), lineageOf('fine_tune_job', (w) => w.jobId),
+    lineageOf('evaluation_run', (w) => w.runId), lineageOf('deployment', (w) => w.deploymentId),
+  ],
+  'Query.lineage(type:)': free('model_version'),
+  'Query.lineage(direction:)': free('up'),
+  'Mutation.setModelAlias(model:)': reference((w) => `${w.marker}-base`),
+  'Mutation.setModelAlias(version:)': free(1),
+  'Mutation.setModelAlias(expectedVersion:)': free(),
+  'Mutation.setModelAlias(alias:)': free('moved'),
+  'RegisterBaseModelInput.name': fresh((w) => `${w.marker}-base`),
+  // A directory that the operator of the server put below TRIAD_HOME/models: it belongs to no tenant.
+  'RegisterBaseModelInput.source': free('tenanta-base'),
+  'RegisterBaseModelInput.licence': free('apache-2.0'),
+  'RegisterBaseModelInput.description': free(),
+  'ScoreAnswersInput.rewardModel': reference((w) => w.judge),
+} satisfies Record<string, Place | Place[]>;
+
+const JOBS = {
+  'Query.fineTuneJob(id:)': reference((w) => w.jobId),
+  'FineTuneJob.metrics(name:)': free('loss'),
+  'Mutation.cancelFineTuneJob(id:)': [reference((w) => w.queuedJobId), reference((w) => w.runningJob.id), reference((w) => w.jobId)],
+  'Subscription.fineTuneJobEvents(id:)': reference((w) => w.jobId),
+  'CreateFineTuneJobInput.method': free('sft'),
+  'CreateFineTuneJobInput.model': [reference((w) => w.base), reference((w) => w.tuned)],
+  'CreateFineTuneJobInput.dataset': reference((w) => w.lamps),
+  'CreateFineTuneJobInput.prompt': reference((w) => w.prompt),
+  'CreateFineTuneJobInput.registerAs': fresh((w) => `${w.marker}-tuned`),
+  'CreateFineTuneJobInput.seed': free(),
+  'RlInput.reward': reference(judged, GRPO),
+  'RlInput.gold': reference(judged, { ...GRPO, 'RlInput.reward': free(CALL) }),
+  ...Object.fromEntries(['groupSize', 'temperature', 'maxNewTokens'].map((name) => [`RlInput.${name}`, free()])),
+  ...Object.fromEntries(['maxKl', 'maxLengthRatio', 'stop'].map((name) => [`RlGuardsInput.${name}`, free()])),
+  ...Object.fromEntries(['r', 'alpha', 'dropout', 'firstLayer'].map((name) => [`LoraInput.${name}`, free()])),
+  'RewardModelInput.layers': free(),
+  ...Object.fromEntries(['maxSteps', 'batchSize', 'beta', 'checkpointEverySteps', 'evalEverySteps', 'gradientAccumulationSteps', 'learningRate', 'maxLength', 'scheduler', 'warmupSteps', 'weightDecay']
+    .map((name) => [`HyperparametersInput.${name}`, free()])),
+} satisfies Record<string, Place | Place[]>;
+
+const EVALUATIONS = {
+  'Query.evaluationRun(id:)': reference((w) => w.runId),
+  'Query.evaluationRuns(suite:)': reference((w) => w.suite),
+  'Query.evaluationSuite(name:)': reference((w) => w.suite),
+  'Query.compareEvaluations(baselineRunId:)': reference((w) => w.runId),
+  'Query.compareEvaluations(runIds:)': reference((w) => w.otherRunId),
+  'Mutation.cancelEvaluation(id:)': [reference((w) => w.queuedRunId), reference((w) => w.runId)],
+  'Subscription.evaluationRunProgress(id:)': [reference((w) => w.runId), reference((w) => w.queuedRunId)],
+  'CreateEvaluationSuiteInput.name': fresh((w) => w.suite),
+  'CreateEvaluationSuiteInput.dataset': reference((w) => w.items),
+  'CreateEvaluationSuiteInput.grader': free(GRADER),
+  'CreateEvaluationSuiteInput.sealed': free(),
+  'StartEvaluationInput.suite': reference((w) => w.suite),
+  'StartEvaluationInput.model': reference((w) => w.base),
+  'StartEvaluationInput.prompt': reference((w) => w.prompt),
+  'StartEvaluationInput.rewardModel': reference((w) => w.judge),
+  ...Object.fromEntries(['maxTokens', 'n', 'seed', 'temperature'].map((name) => [`EvaluationSamplingInput.${name}`, free()])),
+  'CreateDatasetFromEvaluationInput.runId': reference((w) => w.runId),
+  'CreateDatasetFromEvaluationInput.name': fresh((w) => `${w.marker}-lamps`),
+  'CreateDatasetFromEvaluationInput.select': free('best_by_gold'),
+  'CreateDatasetFromEvaluationInput.keep': free(),
+  'CreateDatasetFromEvaluationInput.licence': free(),
+} satisfies Record<string, Place | Place[]>;
+
+const EDGES = {
+  'CreateProviderInput.name': fresh((w) => w.provider),
+  'CreateProviderInput.baseUrl': free('http://127.0.0.1:9/v1'),
+  'CreateProviderInput.apiKey': free(),
+  'ModelPriceInput.model': free('*'),
+  'ModelPriceInput.input': free(1),
+  'ModelPriceInput.output': free(1),
+  'CreateDeploymentInput.name': fresh((w) => w.deployment),
+  'CreateDeploymentInput.target': [reference((w) => `${w.base}@champion`), reference((w) => `${w.base}/1`), reference((w) => `${w.provider}/x`)],
+  'Query.webhookEndpoint(id:)': reference((w) => w.endpointId),
+  'Query.webhookReplay(id:)': reference((w) => w.replayId),
+  'Query.webhookDeliveries(endpointId:)': reference((w) => w.endpointId),
+  'WebhookDeliveryFilter.eventType': free(),
+  'WebhookDeliveryFilter.since': free(),
+  'WebhookDeliveryFilter.status': free(),
+  'WebhookDeliveryFilter.until': free(),
+  'Mutation.createWebhookEndpoint(url:)': free('http://127.0.0.1:9/hook'),
+  'Mutation.createWebhookEndpoint(eventTypes:)': free([]),
+  'Mutation.disableWebhookEndpoint(id:)': reference((w) => w.endpointId),
+  'Mutation.enableWebhookEndpoint(id:)': reference((w) => w.endpointId),
+  'Mutation.createWebhookEndpoint(description:)': free(),
+  'Mutation.deleteWebhookEndpoint(id:)': reference((w) => w.spareEndpointId),
+  'Mutation.updateWebhookEndpoint(id:)': reference((w) => w.endpointId),
+  'Mutation.updateWebhookEndpoint(url:)': free('http://127.0.0.1:9/moved'),
+  'Mutation.updateWebhookEndpoint(eventTypes:)': free(),
+  'Mutation.updateWebhookEndpoint(description:)': free('moved'),
+  'Mutation.rotateWebhookSecret(id:)': reference((w) => w.endpointId),
+  'Mutation.rotateWebhookSecret(overlapSeconds:)': free(),
+  'Mutation.sendTestWebhook(endpointId:)': reference((w) => w.endpointId),
+  'Mutation.replayWebhooks(endpointId:)': reference((w) => w.endpointId),
+  'Mutation.replayWebhooks(from:)': free('2026-01-01T00:00:00Z'),
+  'Mutation.replayWebhooks(to:)': free('2026-01-02T00:00:00Z'),
+  'Mutation.replayWebhooks(eventTypes:)': free(),
+  'Mutation.redeliverWebhook(deliveryId:)': reference((w) => w.deliveryId),
+  'Query.inboundWebhook(id:)': reference((w) => w.inboundId),
+  'Mutation.createInboundWebhook(provider:)': free('standard'),
+  'Mutation.createInboundWebhook(secret:)': free(),
+  'Mutation.createInboundWebhook(description:)': free(),
+  'Mutation.deleteInboundWebhook(id:)': reference((w) => w.spareInboundId),
+  'Mutation.rotateInboundWebhookSecret(id:)': reference((w) => w.inboundId),
+  'Mutation.rotateInboundWebhookSecret(secret:)': free(),
+  'Mutation.rotateInboundWebhookSecret(overlapSeconds:)': free(),
+} satisfies Record<string, Place | Place[]>;
+
+/** Of a filter one condition at a time, so that what it names is all that it goes by. */
+const alone = (names: string[]): Values => Object.fromEntries(names.map((name) => [`AuditFilterInput.${name}`, free()]));
+const ACCESS = {
+  'AuditFilterInput.principal': reference((w) => `key:${w.keyId}`, alone(['requestId', 'rowId'])),
+  'AuditFilterInput.requestId': reference((w) => w.requestId, alone(['principal', 'rowId'])),
+  'AuditFilterInput.rowId': reference((w) => w.deploymentId, alone(['principal', 'requestId'])),
+  'Mutation.createProject(name:)': fresh((w) => w.marker),
+  'Mutation.renameProject(id:)': reference((w) => w.ctx.projectId),
+  'Mutation.renameProject(name:)': free('renamed'),
+  'Mutation.createApiKey(name:)': free('new'),
+  'Mutation.createApiKey(role:)': free('viewer'),
+  'Mutation.createApiKey(expiresAt:)': free(),
+  'Mutation.rotateApiKey(id:)': reference((w) => w.spareKeyId),
+  'Mutation.rotateApiKey(overlapSeconds:)': free(),
+  'Mutation.revokeApiKey(id:)': reference((w) => w.spareKeyId),
+  'Mutation.setApiKeyLimits(id:)': reference((w) => w.spareKeyId),
+  ...Object.fromEntries(['budget', 'concurrentJobs', 'requestsPerMinute', 'storageBytes', 'tokensPerMinute'].map((name) => [`LimitsInput.${name}`, free()])),
+  'AuditFilterInput.operation': free(),
+  'AuditFilterInput.outcome': free(),
+  'AuditFilterInput.since': free(),
+  'AuditFilterInput.until': free(),
+} satisfies Values;
+
+export const PLACES: Record<string, Place | Place[]> = { ...PROMPTS, ...DATA, ...MODELS, ...JOBS, ...EVALUATIONS, ...EDGES, ...ACCESS };

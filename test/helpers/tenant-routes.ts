@@ -1,0 +1,141 @@
+import { readFileSync } from 'node:fs';
+import { free, own as callers, type Place, reference } from './tenant-places.js';
+import { signed, type World } from './tenant-world.js';
+
+/**
+ * What a caller may put where in the REST routes, as PLACES says it for GraphQL: a line per route of openapi.json, and
+ * in it one per parameter (`path.id`, `query.after`, `header.range`) and property of the body (`body.prompt.ref`,
+ * `body.messages[].role`). test/faults/tenants-rest.spec.ts fails for one that is missing. `header.idempotency-key` needs
+ * none: it has a test of its own.
+ */
+type Places = Record<string, Place | Place[]>;
+
+const file = { 'path.id': reference((w) => w.looseFileId) };
+const used = { 'path.id': [reference((w) => w.fileId), reference((w) => w.looseFileId)] };
+const called = [
+  reference((w) => w.deployment), reference((w) => `${w.base}/1`), reference((w) => `${w.base}@champion`), reference((w) => w.tuned),
+  reference((w) => `${w.provider}/${w.marker}-base`),
+];
+const rendering = { 'body.prompt.variables': free({ sentence: 'on' }) };
+
+export const ROUTES: Record<string, Places> = {
+  'GET /health/live': {},
+  'GET /health/ready': {},
+  'GET /v1/files': { 'query.after': reference((w) => w.fileId), 'query.purpose': free(), 'query.limit': free(), 'query.order': free('desc') },
+  'POST /v1/files': { 'body.file': free('{"a":1}\n'), 'body.purpose': free('user_data') },
+  'GET /v1/files/{id}': used,
+  'GET /v1/files/{id}/content': { ...used, 'header.range': free('bytes=0-3') },
+  'DELETE /v1/files/{id}': file,
+  'POST /v1/hooks/{provider}/{id}': {
+    'path.provider': free('standard'),
+    'path.id': reference((w) => w.inboundId),
+    'header.webhook-id': free('msg_tenants'),
+    'header.webhook-timestamp': callers((w) => signed(w.inboundSecret, 'msg_tenants')['webhook-timestamp']),
+    'header.webhook-signature': callers((w) => signed(w.inboundSecret, 'msg_tenants')['webhook-signature']),
+    body: free({}),
+  },
+  'GET /v1/models': {},
+  'GET /v1/models/{path}': { 'path.path': called },
+  'POST /v1/chat/completions': {
+    'body.model': called,
+    'body.messages[].role': free('user'),
+    'body.messages[].content': free('hi'),
+    'body.stream': free(),
+    'body.prompt.ref': [reference((w) => w.prompt, rendering), reference((w) => `${w.prompt}/1`, rendering)],
+    'body.prompt.name': reference((w) => `${w.marker}-prompt`, rendering),
+    'body.prompt.label': free(),
+    'body.prompt.version': free(),
+    'body.prompt.variables': free(),
+  },
+};
+
+/** Lists whose caller may only see an end of a list, whatever the cursor: nothing is told apart there. */
+export const CURSORS = new Set(['GET /v1/files query.after']);
+/** Routes that are not in openapi.json, each with where it is tested. */
+export const ELSEWHERE = {
+  '/graphql': 'test/faults/tenants.spec.ts',
+  '/internal/runs/:jobId/events': 'test/faults/tenants-rest.spec.ts, by hand: its callers are trainers',
+};
+
+interface Schema { $ref?: string; properties?: Record<string, Schema>; items?: Schema; allOf?: Schema[]; anyOf?: Schema[]; oneOf?: Schema[] }
+interface Described { parameters?: { name: string; in: string }[]; requestBody?: { content: Record<string, { schema: Schema }> } }
+export const DOCUMENT = JSON.parse(readFileSync('openapi.json', 'utf8')) as { paths: Record<string, Record<string, Described>>; components?: { schemas?: Record<string, Schema> } };
+
+const described = (route: string): Described => {
+  const [method, path] = route.split(' ') as [string, string];
+  return DOCUMENT.paths[path]![method.toLowerCase()]!;
+};
+export const documentedRoutes = (): string[] =>
+  Object.entries(DOCUMENT.paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`));
+
+function leaves(schema: Schema, at: string): string[] {
+  const { properties, items, $ref } = schema;
+  if ($ref) return leaves(DOCUMENT.components!.schemas![$ref.split('/').at(-1)!]!, at);
+  const parts = [...schema.allOf ?? [], ...schema.anyOf ?? [], ...schema.oneOf ?? []];
+  if (parts.some((part) => part.properties ?? part.$ref ?? part.items)) return [...new Set(parts.flatMap((part) => leaves(part, at)))];
+  if (items) return leaves(items, `${at}[]`);
+  if (properties) return Object.entries(properties).flatMap(([name, each]) => leaves(each, `${at}.${name}`));
+  return [at];
+}
+
+/** Each value that a documented route takes, as the keys of ROUTES name them. */
+export function inputsOf(route: string): string[] {
+  const { parameters = [], requestBody } = described(route);
+  return [...parameters.map((each) => `${each.in}.${each.name}`).filter((each) => each.toLowerCase() !== 'header.idempotency-key'), ...Object.values(requestBody?.content ?? {}).flatMap(({ schema }) => leaves(schema, 'body'))];
+}
+
+export interface Sent { path: string; init: RequestInit; said: string }
+
+/** The request with `value(place)` at each place; those that are undefined are left out. */
+export function requestOf(route: string, value: (place: string) => unknown): Sent {
+  const [method, template] = route.split(' ') as [string, string];
+  const given = Object.keys(ROUTES[route]!).map((place) => [place, value(place)] as const).filter(([, each]) => each !== undefined);
+  const inside = (where: string) => given.filter(([place]) => place.startsWith(`${where}.`)).map(([place, each]) => [place.slice(where.length + 1), each] as [string, unknown]);
+  const path = inside('path').reduce((whole, [name, each]) => whole.replace(`{${name}}`, encodeURIComponent(String(each))), template);
+  const query = new URLSearchParams(inside('query') as [string, string][]).toString();
+  const headers = Object.fromEntries(inside('header')) as Record<string, string>;
+  const body = method === 'POST' ? bodyOf(inside('body'), described(route)) : undefined;
+  const init: RequestInit = body === undefined || body instanceof FormData ? { method, headers, ...(body && { body }) }
+    : { method, headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify(body) };
+  return { path: query ? `${path}?${query}` : path, init, said: JSON.stringify(given) };
+}
+
+function bodyOf(values: [string, unknown][], { requestBody }: Described): FormData | object | undefined {
+  if (requestBody?.content['multipart/form-data']) {
+    const form = new FormData();
+    for (const [name, each] of values) form.append(name, name === 'file' ? new Blob([String(each)]) : String(each));
+    return form;
+  }
+  const body = {};
+  for (const [place, each] of values) put(body, place.split(/\.|(?=\[\])/), each);
+  return body;
+}
+
+function put(target: Record<string, any>, [key, ...rest]: string[], value: unknown): void {
+  if (rest.length === 0) target[key!] = value;
+  else if (rest[0] === '[]') put(((target[key!] ??= [{}]) as Record<string, any>[])[0]!, rest.slice(1), value);
+  else put((target[key!] ??= {}) as Record<string, any>, rest, value);
+}
+
+/** A request with the other tenant's thing at one place, everything else being the caller's own or nobody's. */
+export interface RouteAttack {
+  title: string;
+  route: string;
+  place: string;
+  kind: 'reference' | 'fresh';
+  request: (own: World, at: World, change?: <T>(value: T) => T) => Sent;
+}
+
+/** Optional references that are not attacked are left out: of those of a chat only one may be given. */
+export const ROUTE_ATTACKS: RouteAttack[] = Object.entries(ROUTES).flatMap(([route, places]) => Object.entries(places).flatMap(([place, options]) =>
+  [options].flat().flatMap((option, index): RouteAttack[] => (option.kind === 'free' ? [] : [{
+    title: `${route} with ${place}${index > 0 ? `, ${index + 1}` : ''}`, route, place, kind: option.kind,
+    request: (own, at, change = (value) => value) => requestOf(route, (each) => (each === place ? change(option.of(at)) : ordinary(route, each, option.beside)?.of(own))),
+  }]))));
+
+/** What stands at a place that is not attacked. */
+export function ordinary(route: string, place: string, beside: Record<string, Place> = {}): Place | undefined {
+  const usual = [ROUTES[route]![place]!].flat()[0]!;
+  const isNeeded = usual.kind === 'free' || place.startsWith('path.') || place === 'body.model';
+  return beside[place] ?? (isNeeded ? usual : undefined);
+}

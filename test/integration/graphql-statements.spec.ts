@@ -1,0 +1,132 @@
+import { GraphQLSchemaHost } from '@nestjs/graphql';
+import {
+  getNamedType, getNullableType, type GraphQLField, type GraphQLObjectType, type GraphQLSchema, isLeafType, isListType, isObjectType, isRequiredArgument,
+} from 'graphql';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { AuthService } from '../../src/auth/auth.service.js';
+import { Database } from '../../src/database/database.js';
+import { type Gateway, startGateway } from '../helpers/gateway.js';
+import { seedProject } from '../helpers/seed.js';
+
+const [FEW, MANY] = [3, 30];
+
+/** Lists whose length the code or the caller sets, so that they are no connections. */
+const SHORT_LISTS = new Set([
+  'Query._entities', 'Query.compareEvaluations', 'Query.licences', 'Query.renderPrompt', 'Query.webhookEventTypes',
+  'Artefact.files', 'DatasetVersion.tags', 'FineTuneJob.checkpoints', 'FineTuneJob.metrics', 'Licence.duties', 'Licence.families', 'Lineage.edges', 'Lineage.nodes',
+  'ModelVersion.aliases', 'PromptVersion.labels', 'PromptVersion.messages', 'PromptVersion.tags', 'PromptVersion.variables',
+  'RewardReport.slices', 'WebhookDelivery.attempts', 'WebhookEndpoint.eventTypes',
+]);
+/** Arguments of fields that do not answer without; `$endpoint` is the seeded one. */
+const ARGUMENTS: Record<string, string> = { 'FineTuneJob.metrics': '(name: "loss")', 'Query.webhookDeliveries': '(first: 100, endpointId: $endpoint)' };
+const isConnection = (field: GraphQLField<unknown, unknown>) => getNamedType(field.type).name.endsWith('Connection');
+
+/** A field of a type, and a document that asks it of every row of a list. */
+interface Asked {
+  field: string;
+  document: string;
+}
+
+/** Every field of every type that a list leads to, each by the shortest way from a list. */
+function fieldsOfLists(schema: GraphQLSchema): Asked[] {
+  const ways = new Map<string, (inner: string) => string>();
+  const queue: GraphQLObjectType[] = [];
+  const reach = (type: GraphQLObjectType, way: (inner: string) => string) => {
+    if (ways.has(type.name)) return;
+    ways.set(type.name, way);
+    queue.push(type);
+  };
+  for (const field of Object.values(schema.getQueryType()!.getFields()).filter(isConnection)) {
+    reach(nodeOf(field), (inner) => `{ list: ${field.name}${ARGUMENTS[`Query.${field.name}`] ?? '(first: 100)'} { nodes { ${inner} } } }`);
+  }
+  const asked: Asked[] = [];
+  for (let type = queue.shift(); type; type = queue.shift()) {
+    const way = ways.get(type.name)!;
+    for (const field of Object.values(type.getFields())) {
+      const target = getNamedType(field.type);
+      const [open, close] = isConnection(field) ? ['(first: 2) { nodes {', '} }'] : isLeafType(target) ? ['', ''] : ['{', '}'];
+      const call = `${field.name}${ARGUMENTS[`${type.name}.${field.name}`] ?? ''}`;
+      asked.push({ field: `${type.name}.${field.name}`, document: way(isLeafType(target) ? call : `${call} ${open} __typename ${close}`) });
+      const next = isConnection(field) ? nodeOf(field) : target;
+      if (isObjectType(next)) reach(next, (inner) => way(`${call} ${open} ${inner} ${close}`));
+    }
+  }
+  return asked;
+}
+
+const nodeOf = (connection: GraphQLField<unknown, unknown>) => getNamedType((getNamedType(connection.type) as GraphQLObjectType).getFields()['nodes']!.type) as GraphQLObjectType;
+
+describe('SQL statements of a list', () => {
+  let gateway: Gateway;
+  let schema: GraphQLSchema;
+  const endpoints: Record<string, string> = {};
+  const statements = vi.spyOn(pg.Client.prototype, 'query');
+
+  beforeAll(async () => {
+    gateway = await startGateway();
+    schema = gateway.app.get(GraphQLSchemaHost, { strict: false }).schema;
+    for (const [key, count] of [[gateway.key, FEW], [gateway.otherKey, MANY]] as const) {
+      const { projectId } = await gateway.app.get(AuthService).authenticate(`Bearer ${key}`, 'test');
+      await seedProject(gateway.app.get(Database).platform, gateway.home, projectId, count);
+      const { webhookEndpoints } = await gateway.graphql('{ webhookEndpoints(first: 100) { nodes { id url } } }', {}, key);
+      endpoints[key] = webhookEndpoints.nodes.find((endpoint: { url: string }) => endpoint.url.endsWith('/first')).id;
+    }
+  });
+  afterAll(() => gateway.stop());
+
+  /** Statements of a document, and the rows of its list. */
+  const count = async (document: string, key: string): Promise<{ statements: number; rows: number }> => {
+    const [query, variables] = document.includes('$endpoint') ? [`query ($endpoint: ID!) ${document}`, { endpoint: endpoints[key] }] : [document, {}];
+    const before = statements.mock.calls.length;
+    const rows = (await gateway.graphql(query, variables, key))['list'].nodes.length;
+    return { statements: statements.mock.calls.length - before, rows };
+  };
+  /** Null when they are equal; other work in the process may add to a count, but not each time. */
+  const growth = async ({ field, document }: Asked): Promise<object | null> => {
+    let seen = null;
+    for (let time = 0; time < 3; time++) {
+      const [few, many] = [await count(document, gateway.key), await count(document, gateway.otherKey)];
+      expect([field, few.rows, many.rows]).toEqual([field, FEW, MANY]);
+      if (few.statements === many.statements) return null;
+      seen = { field, few: few.statements, many: many.statements };
+    }
+    return seen;
+  };
+
+  it('are as many for thirty rows as for three, whatever field is asked of each', async () => {
+    const found = fieldsOfLists(schema);
+    expect(found.length).toBeGreaterThan(100);
+    const grown: object[] = [];
+    for (const asked of found) {
+      const more = await growth(asked);
+      if (more) grown.push(more);
+    }
+    expect(grown).toEqual([]);
+  });
+
+  it('are counted: a list costs at least one', async () => {
+    expect((await count('{ list: prompts { nodes { versions { nodes { labels } } } } }', gateway.key)).statements).toBeGreaterThanOrEqual(4);
+  });
+
+  it('can be asked of every field without further arguments, or with those written here', () => {
+    const lacking = Object.values(schema.getTypeMap()).filter((type) => isObjectType(type)).flatMap((type) => Object.values(type.getFields())
+      .filter((field) => (isConnection(field) || type.name !== 'Query') && !['Mutation', 'Subscription'].includes(type.name))
+      .filter((field) => field.args.some(isRequiredArgument) && !(`${type.name}.${field.name}` in ARGUMENTS)).map((field) => `${type.name}.${field.name}`));
+    expect(lacking).toEqual([]);
+  });
+
+  it('grow with no list that is not a connection', () => {
+    const plain = Object.values(schema.getTypeMap()).filter((type) => isObjectType(type)).flatMap((type) => Object.values(type.getFields())
+      .filter((field) => isListType(getNullableType(field.type)) && !/Connection$|^Mutation$|^__/.test(type.name)).map((field) => `${type.name}.${field.name}`));
+    expect(plain.filter((field) => !SHORT_LISTS.has(field))).toEqual([]);
+  });
+
+  it('of every connection that is a query offer a filter and an order, and go both ways', () => {
+    const own = new Set(['webhookEndpoints', 'webhookDeliveries']);
+    for (const field of Object.values(schema.getQueryType()!.getFields()).filter(isConnection)) {
+      if (own.has(field.name)) continue;
+      expect([field.name, field.args.map((argument) => argument.name)]).toEqual([field.name, expect.arrayContaining(['after', 'before', 'filter', 'first', 'last', 'orderBy'])]);
+    }
+  });
+});
