@@ -39,6 +39,8 @@ const MUTATIONS: Record<string, Caller> = {
   rotateInboundWebhookSecret: 'admin',
   rotateWebhookSecret: 'admin',
   sendTestWebhook: 'admin',
+  setApiKeyLimits: 'admin',
+  setProjectLimits: 'admin',
   updateWebhookEndpoint: 'admin',
   createProject: 'platform',
   renameProject: 'platform',
