@@ -1,6 +1,6 @@
-import { ArgsType, Field, ID, Int, ObjectType, registerEnumType } from '@nestjs/graphql';
+import { ArgsType, Field, ID, InputType, Int, ObjectType, registerEnumType } from '@nestjs/graphql';
 import { IsDate, IsIn, IsInt, IsOptional, IsString } from 'class-validator';
-import { connectionOf } from '../common/pagination.js';
+import { connectionOf, listArgsOf, NamedFilter } from '../common/pagination.js';
 import { type CallerRole, ROLES } from '../common/request-context.js';
 import { LimitSettings } from '../limits/limits.types.js';
 
@@ -79,3 +79,16 @@ export class RotateApiKeyArgs {
 
 export const ProjectConnection = connectionOf(Project, 'Project');
 export const ApiKeyConnection = connectionOf(ApiKey, 'ApiKey');
+
+@InputType()
+export class ProjectFilter extends NamedFilter {}
+
+@InputType()
+export class ApiKeyFilter extends NamedFilter {
+  @Field(() => RoleEnum, { nullable: true }) @IsOptional() @IsIn(ROLES) role?: CallerRole | null;
+}
+
+@ArgsType()
+export class ProjectsArgs extends listArgsOf('Project', ProjectFilter, ['created_at', 'name']) {}
+@ArgsType()
+export class ApiKeysArgs extends listArgsOf('ApiKey', ApiKeyFilter, ['created_at', 'name']) {}

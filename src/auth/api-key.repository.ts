@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { type EntityManager, IsNull, LessThan } from 'typeorm';
+import { type EntityManager, IsNull } from 'typeorm';
 import { newId } from '../common/ids.js';
+import type { ListArgs, NamedFilter, Page } from '../common/pagination.js';
 import type { CallerRole, RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
+import { byCreation, keysetPage, named, narrow, type SortKeys } from '../database/keyset.js';
 import { ApiKeyEntity } from './auth.entity.js';
 
 /** A key that may act now. */
@@ -21,6 +23,10 @@ export type NewApiKey = Pick<ApiKeyEntity, 'name' | 'hash' | 'prefix' | 'role'> 
 
 const NEWS = "(last_used_at IS NULL OR last_used_at < now() - interval '1 minute')";
 const UNEXPIRED = '(expires_at IS NULL OR expires_at > now())';
+
+export type ApiKeyListArgs = ListArgs<NamedFilter & { role?: CallerRole | null }, 'created_at' | 'name'>;
+
+const ORDERS: SortKeys<ApiKeyEntity, 'created_at' | 'name'> = { created_at: byCreation('key'), name: { sql: 'key.name', of: ({ name }) => name, type: 'text' } };
 
 @Injectable()
 export class ApiKeyRepository {
@@ -71,11 +77,9 @@ export class ApiKeyRepository {
     return this.database.manager(ctx).findOneBy(ApiKeyEntity, { id, projectId: ctx.projectId });
   }
 
-  /** Newest first; one more than `first`. */
-  list(ctx: RequestContext, first: number, beforeId: string | null): Promise<ApiKeyEntity[]> {
-    return this.database.manager(ctx).find(ApiKeyEntity, {
-      where: { projectId: ctx.projectId, ...(beforeId === null ? {} : { id: LessThan(beforeId) }) }, order: { id: 'DESC' }, take: first + 1,
-    });
+  list(ctx: RequestContext, args: ApiKeyListArgs): Promise<Page<ApiKeyEntity>> {
+    const query = this.database.manager(ctx).createQueryBuilder(ApiKeyEntity, 'key').where({ projectId: ctx.projectId });
+    return keysetPage(narrow(query, { 'key.role = :value': args.filter?.role, ...named('key', args.filter) }), ORDERS, args);
   }
 
   /** Lets a key expire after an overlap, in favour of another. @returns false when it is not valid or was replaced before. */

@@ -1,7 +1,6 @@
 import { Args, ID, Mutation, Query, Resolver } from '@nestjs/graphql';
-import { PageArgs } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
-import { ApiKey, ApiKeyConnection, CreateApiKeyArgs, IssuedApiKey, RotateApiKeyArgs } from './access.types.js';
+import { ApiKey, ApiKeyConnection, ApiKeysArgs, CreateApiKeyArgs, IssuedApiKey, RotateApiKeyArgs } from './access.types.js';
 import { ApiKeyService } from './api-key.service.js';
 import { Ctx } from './carrier.js';
 import { RequiresRole } from './requires-role.js';
@@ -11,9 +10,9 @@ import { RequiresRole } from './requires-role.js';
 export class ApiKeyResolver {
   constructor(private readonly keys: ApiKeyService) {}
 
-  @Query(() => ApiKeyConnection, { description: 'Keys of the project, newest first, also those that are no longer valid. Errors: forbidden.' })
-  apiKeys(@Ctx() ctx: RequestContext, @Args() page: PageArgs) {
-    return this.keys.list(ctx, page);
+  @Query(() => ApiKeyConnection, { description: 'Keys of the project, by default newest first, also those that are no longer valid. Errors: forbidden.' })
+  apiKeys(@Ctx() ctx: RequestContext, @Args() args: ApiKeysArgs) {
+    return this.keys.list(ctx, args);
   }
 
   @Mutation(() => IssuedApiKey, { description: 'Makes a key; the answer alone shows it. Errors: bad_input, forbidden.' })

@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { DomainError, notFound } from '../common/errors.js';
-import { decodeCursor, type Page, type PageArgs, toPage } from '../common/pagination.js';
+import type { Page } from '../common/pagination.js';
 import { includesRole, type RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
 import { generateApiKey, hashApiKey, prefixOf } from './api-key.js';
-import { ApiKeyRepository, type NewApiKey } from './api-key.repository.js';
+import { type ApiKeyListArgs, ApiKeyRepository, type NewApiKey } from './api-key.repository.js';
 import type { ApiKeyEntity } from './auth.entity.js';
 
 /** A key, and what opens it: readable in this answer only. */
@@ -23,10 +23,9 @@ export class ApiKeyService {
     private readonly database: Database,
   ) {}
 
-  /** Newest first; also those that are revoked or expired. */
-  async list(ctx: RequestContext, page: PageArgs): Promise<Page<ApiKeyEntity>> {
-    const after = page.after ? decodeCursor(page.after) : null;
-    return toPage(await this.keys.list(ctx, page.first, after), page.first, (key) => key.id);
+  /** Also those that are revoked or expired. */
+  list(ctx: RequestContext, args: ApiKeyListArgs): Promise<Page<ApiKeyEntity>> {
+    return this.keys.list(ctx, args);
   }
 
   /** @throws DomainError not_found. */

@@ -1,13 +1,19 @@
 import { Injectable } from '@nestjs/common';
-import { type EntityManager, LessThan, QueryFailedError } from 'typeorm';
+import { type EntityManager, QueryFailedError } from 'typeorm';
 import { newId } from '../common/ids.js';
+import type { ListArgs, NamedFilter, Page } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
+import { byCreation, keysetPage, named, narrow, type SortKeys } from '../database/keyset.js';
 import { ProjectEntity } from './auth.entity.js';
 
 const UNIQUE_VIOLATION = '23505';
 
 /** Projects. Those who manage them act across projects, so all but `current` runs as the platform. */
+export type ProjectListArgs = ListArgs<NamedFilter, 'created_at' | 'name'>;
+
+const ORDERS: SortKeys<ProjectEntity, 'created_at' | 'name'> = { created_at: byCreation('project'), name: { sql: 'project.name', of: ({ name }) => name, type: 'text' } };
+
 @Injectable()
 export class ProjectRepository {
   constructor(private readonly database: Database) {}
@@ -43,9 +49,8 @@ export class ProjectRepository {
     return this.database.platform.findOneBy(ProjectEntity, [{ name: reference }, { id: reference }]);
   }
 
-  /** Newest first; one more than `first`. */
-  list(first: number, beforeId: string | null): Promise<ProjectEntity[]> {
-    return this.database.platform.find(ProjectEntity, { where: beforeId === null ? {} : { id: LessThan(beforeId) }, order: { id: 'DESC' }, take: first + 1 });
+  list(args: ProjectListArgs): Promise<Page<ProjectEntity>> {
+    return keysetPage(narrow(this.database.platform.createQueryBuilder(ProjectEntity, 'project'), named('project', args.filter)), ORDERS, args);
   }
 
   /** @returns false when another has that name. */

@@ -1,7 +1,6 @@
 import { Args, ID, Mutation, Query, ResolveField, Resolver } from '@nestjs/graphql';
-import { PageArgs } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
-import { ApiKey, CreatedProject, Project, ProjectConnection, Viewer } from './access.types.js';
+import { ApiKey, CreatedProject, Project, ProjectConnection, ProjectsArgs, Viewer } from './access.types.js';
 import { ApiKeyService } from './api-key.service.js';
 import { Ctx } from './carrier.js';
 import { ProjectService } from './project.service.js';
@@ -17,9 +16,9 @@ export class ProjectResolver {
   }
 
   @RequiresPlatform()
-  @Query(() => ProjectConnection, { description: 'All projects, newest first; for platform keys. Errors: forbidden.' })
-  projects(@Ctx() ctx: RequestContext, @Args() page: PageArgs) {
-    return this.service.list(ctx, page);
+  @Query(() => ProjectConnection, { description: 'All projects, by default newest first; for platform keys. Errors: forbidden.' })
+  projects(@Ctx() ctx: RequestContext, @Args() args: ProjectsArgs) {
+    return this.service.list(ctx, args);
   }
 
   @RequiresPlatform()

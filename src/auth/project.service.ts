@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { DomainError, notFound } from '../common/errors.js';
-import { decodeCursor, type Page, type PageArgs, toPage } from '../common/pagination.js';
+import type { Page } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
 import { ApiKeyRepository } from './api-key.repository.js';
 import { generateApiKey, hashApiKey, prefixOf } from './api-key.js';
 import type { ApiKeyEntity, ProjectEntity } from './auth.entity.js';
-import { ProjectRepository } from './project.repository.js';
+import { type ProjectListArgs, ProjectRepository } from './project.repository.js';
 
 /** Without `_`, which every id has: a claim or header may name a project by either. */
 const NAME = /^[a-z0-9][a-z0-9.-]{0,62}$/;
@@ -23,9 +23,8 @@ export class ProjectService {
     return this.projects.current(ctx);
   }
 
-  async list(_ctx: RequestContext, page: PageArgs): Promise<Page<ProjectEntity>> {
-    const after = page.after ? decodeCursor(page.after) : null;
-    return toPage(await this.projects.list(page.first, after), page.first, (project) => project.id);
+  list(_ctx: RequestContext, args: ProjectListArgs): Promise<Page<ProjectEntity>> {
+    return this.projects.list(args);
   }
 
   /**

@@ -10,8 +10,8 @@ export class AuditResolver {
   constructor(private readonly commands: CommandService) {}
 
   @RequiresRole('admin')
-  @Query(() => AuditEntryConnection, { description: 'The audit trail, newest first. Errors: forbidden.' })
-  auditEntries(@Ctx() ctx: RequestContext, @Args() { filter, ...page }: AuditEntriesArgs) {
-    return this.commands.audit(ctx, filter ?? {}, page);
+  @Query(() => AuditEntryConnection, { description: 'The audit trail, by default newest first. Errors: forbidden.' })
+  auditEntries(@Ctx() ctx: RequestContext, @Args() args: AuditEntriesArgs) {
+    return this.commands.audit(ctx, args);
   }
 }

@@ -1,8 +1,7 @@
 import { ArgsType, Field, ID, InputType, ObjectType } from '@nestjs/graphql';
 import { GraphQLJSONObject } from 'graphql-scalars';
-import { Type } from 'class-transformer';
-import { IsDate, IsOptional, IsString, ValidateNested } from 'class-validator';
-import { connectionOf, PageArgs } from '../common/pagination.js';
+import { IsDate, IsOptional, IsString } from 'class-validator';
+import { connectionOf, listArgsOf } from '../common/pagination.js';
 import type { AuditFilter } from './command.repository.js';
 
 @ObjectType({ description: 'A row that a mutation added, changed or removed. Secrets are left out.' })
@@ -40,6 +39,4 @@ export class AuditFilterInput implements AuditFilter {
 }
 
 @ArgsType()
-export class AuditEntriesArgs extends PageArgs {
-  @Field(() => AuditFilterInput, { nullable: true }) @IsOptional() @ValidateNested() @Type(() => AuditFilterInput) filter?: AuditFilterInput | null;
-}
+export class AuditEntriesArgs extends listArgsOf('AuditEntry', AuditFilterInput, ['at']) {}

@@ -1,7 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { In } from 'typeorm';
+import type { ListArgs, Page } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
+import { byCreation, keysetPage } from '../database/keyset.js';
 import { AuditChangeEntity, AuditEntryEntity, IdempotencyKeyEntity } from './command.entity.js';
 
 export interface AuditFilter {
@@ -15,6 +17,8 @@ export interface AuditFilter {
 }
 
 const KEPT = "interval '24 hours'";
+
+export type AuditListArgs = ListArgs<AuditFilter, 'at'>;
 
 @Injectable()
 export class CommandRepository {
@@ -47,15 +51,14 @@ export class CommandRepository {
     await this.database.manager(ctx).insert(AuditEntryEntity, { ...entry, projectId: ctx.projectId, principal: ctx.principal, role: ctx.role, requestId: ctx.requestId });
   }
 
-  listEntries(ctx: RequestContext, filter: AuditFilter, first: number, beforeId: string | null): Promise<AuditEntryEntity[]> {
-    const { rowId, since, until, ...equal } = filter;
+  listEntries(ctx: RequestContext, args: AuditListArgs): Promise<Page<AuditEntryEntity>> {
+    const { rowId, since, until, ...equal } = args.filter ?? {};
     const query = this.database.manager(ctx).createQueryBuilder(AuditEntryEntity, 'entry').where({ projectId: ctx.projectId });
     for (const [column, value] of Object.entries(equal)) if (value != null) query.andWhere({ [column]: value });
     if (rowId != null) query.andWhere('entry.id IN (SELECT entry_id FROM audit_changes WHERE project_id = :projectId AND row_id = :rowId)', { projectId: ctx.projectId, rowId });
     if (since != null) query.andWhere('entry.at >= :since', { since });
     if (until != null) query.andWhere('entry.at < :until', { until });
-    if (beforeId !== null) query.andWhere('entry.id < :beforeId', { beforeId });
-    return query.orderBy('entry.id', 'DESC').limit(first + 1).getMany();
+    return keysetPage(query, { at: byCreation('entry') }, args);
   }
 
   changesOf(ctx: RequestContext, entryIds: string[]): Promise<AuditChangeEntity[]> {

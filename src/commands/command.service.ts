@@ -4,14 +4,14 @@ import { deserialize, serialize } from 'node:v8';
 import { DomainError } from '../common/errors.js';
 import { asDomainError } from '../common/expected-failure.js';
 import { newId } from '../common/ids.js';
-import { decodeCursor, type Page, type PageArgs, toPage } from '../common/pagination.js';
+import { mapNodes, type Page } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
 import { decryptSecret, encryptSecret } from '../common/secrets.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { Database } from '../database/database.js';
 import { Reconciles } from '../queue/reconciles.js';
 import { type AuditChangeEntity, type AuditEntryEntity, placeOfAnswer } from './command.entity.js';
-import { type AuditFilter, CommandRepository } from './command.repository.js';
+import { type AuditListArgs, CommandRepository } from './command.repository.js';
 import { redact } from './redaction.js';
 
 /** A change that a caller asked for. */
@@ -76,11 +76,11 @@ export class CommandService {
     }
   }
 
-  /** The audit trail, newest first. */
-  async audit(ctx: RequestContext, filter: AuditFilter, page: PageArgs): Promise<Page<AuditEntryWithChanges>> {
-    const entries = await this.commands.listEntries(ctx, filter, page.first, page.after ? decodeCursor(page.after) : null);
-    const changes = await this.commands.changesOf(ctx, entries.map((entry) => entry.id));
-    return toPage(entries.map((entry) => ({ ...entry, changes: changes.filter((change) => change.entryId === entry.id) })), page.first, (entry) => entry.id);
+  /** The audit trail. */
+  async audit(ctx: RequestContext, args: AuditListArgs): Promise<Page<AuditEntryWithChanges>> {
+    const page = await this.commands.listEntries(ctx, args);
+    const changes = await this.commands.changesOf(ctx, page.nodes.map((entry) => entry.id));
+    return mapNodes(page, (entry) => ({ ...entry, changes: changes.filter((change) => change.entryId === entry.id) }));
   }
 
   /** Forgets answers that are kept no longer. */

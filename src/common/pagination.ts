@@ -136,6 +136,11 @@ export function toPage<T>(rows: T[], first: number, key: (row: T) => string | nu
   return pageOf(edges, { hasNextPage: rows.length > first, hasPreviousPage: after != null });
 }
 
+/** The same page of something made of its nodes. */
+export function mapNodes<T, U>({ edges, pageInfo }: Page<T>, map: (node: T) => U): Page<U> {
+  return pageOf(edges.map(({ cursor, node }) => ({ cursor, node: map(node) })), pageInfo);
+}
+
 export function pageOf<T>(edges: Page<T>['edges'], more: Pick<PageInfo, 'hasNextPage' | 'hasPreviousPage'>): Page<T> {
   return {
     edges, nodes: edges.map((edge) => edge.node),

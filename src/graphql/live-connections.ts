@@ -9,6 +9,8 @@ const RECHECK_MS = 2000;
 /** An open WebSocket, and how it is closed once its credential no longer holds. */
 export interface LiveConnection {
   authorization: string | undefined;
+  /** Of a user who has roles in several projects: the one to act in. */
+  project: string | undefined;
   forbid(): void;
 }
 
@@ -27,7 +29,7 @@ export class LiveConnections implements OnModuleDestroy {
 
   /** Whether the credential holds; if so it is asked about for as long as the connection is open. */
   async admit(connection: LiveConnection): Promise<boolean> {
-    if (!await this.holds(connection.authorization)) return false;
+    if (!await this.holds(connection)) return false;
     this.open.add(connection);
     this.timer ??= setInterval(() => void this.recheck(), RECHECK_MS).unref();
     return true;
@@ -39,20 +41,23 @@ export class LiveConnections implements OnModuleDestroy {
   }
 
   private async recheck(): Promise<void> {
-    const credentials = new Set(Array.from(this.open, ({ authorization }) => authorization));
-    await Promise.all(Array.from(credentials, async (credential) => {
-      if (await this.holds(credential)) return;
-      for (const connection of this.open) if (connection.authorization === credential) connection.forbid();
+    const byCredential = new Map<string, LiveConnection[]>();
+    for (const connection of this.open) {
+      const credential = JSON.stringify([connection.authorization, connection.project]);
+      byCredential.set(credential, [...byCredential.get(credential) ?? [], connection]);
+    }
+    await Promise.all(Array.from(byCredential.values(), async (connections) => {
+      if (!await this.holds(connections[0]!)) connections.forEach((connection) => connection.forbid());
     }));
   }
 
   /** While nobody can say (Postgres is away) a credential that held goes on holding. */
-  private async holds(authorization: string | undefined): Promise<boolean> {
+  private async holds({ authorization, project }: LiveConnection): Promise<boolean> {
     try {
-      await this.auth.authenticate(authorization, `req-${randomUUID()}`);
+      await this.auth.authenticate(authorization, `req-${randomUUID()}`, project);
       return true;
     } catch (error) {
-      return !(error instanceof DomainError && error.code === 'unauthenticated');
+      return !(error instanceof DomainError && ['unauthenticated', 'forbidden'].includes(error.code));
     }
   }
 

@@ -74,6 +74,7 @@ export class SubscriptionServer implements OnApplicationBootstrap, OnModuleDestr
   private async admit({ connectionParams, extra }: Connection): Promise<boolean> {
     const connection = {
       authorization: connectionParams?.['Authorization'] ?? connectionParams?.['authorization'],
+      project: connectionParams?.['x-triad-project'],
       forbid: () => extra.socket.close(4403, 'Forbidden'),
     };
     this.connections.set(extra.socket, connection);

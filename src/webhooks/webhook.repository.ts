@@ -1,7 +1,9 @@
 import { Injectable } from '@nestjs/common';
-import { In, IsNull, LessThan, Not, type QueryDeepPartialEntity, type SelectQueryBuilder } from 'typeorm';
+import { In, IsNull, Not, type QueryDeepPartialEntity, type SelectQueryBuilder } from 'typeorm';
+import type { CreatedFilter, ListArgs, Page } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
+import { byCreation, created, keysetPage, narrow, type SortKeys } from '../database/keyset.js';
 import type { SecretColumns } from './signing-secrets.js';
 import { type DeliveryAttempt, type DeliveryStatus, EventEntity, WebhookDeliveryEntity, WebhookEndpointEntity, WebhookReplayEntity } from './webhook.entity.js';
 
@@ -24,13 +26,13 @@ interface AttemptRow {
   disabled_at: Date | null; failing_since: Date | null; read_at: Date;
 }
 
-/** What to list of an endpoint's deliveries; null: all. The range is of the deliveries' creation, without its end. */
-export interface DeliveryFilter {
-  status: DeliveryStatus | null;
-  eventType: string | null;
-  since: Date | null;
-  until: Date | null;
-}
+export type EndpointListArgs = ListArgs<CreatedFilter & { disabled?: boolean | null }, 'created_at' | 'url'>;
+export type DeliveryListArgs = ListArgs<{ status?: DeliveryStatus | null; eventType?: string | null; since?: Date | null; until?: Date | null }, 'created_at'>;
+
+const ENDPOINT_ORDERS: SortKeys<WebhookEndpointEntity, 'created_at' | 'url'> = {
+  created_at: byCreation('endpoint'),
+  url: { sql: 'endpoint.url', of: ({ url }) => url, type: 'text' },
+};
 
 @Injectable()
 export class WebhookRepository {
@@ -91,10 +93,10 @@ export class WebhookRepository {
     return this.database.manager(ctx).findOne(WebhookEndpointEntity, { where: { id, projectId: ctx.projectId }, lock: { mode: 'pessimistic_write' } });
   }
 
-  listEndpoints(ctx: RequestContext, first: number, beforeId: string | null): Promise<WebhookEndpointEntity[]> {
-    return this.database.manager(ctx).find(WebhookEndpointEntity, {
-      where: { projectId: ctx.projectId, ...(beforeId === null ? {} : { id: LessThan(beforeId) }) }, order: { id: 'DESC' }, take: first + 1,
-    });
+  listEndpoints(ctx: RequestContext, args: EndpointListArgs): Promise<Page<WebhookEndpointEntity>> {
+    const query = this.database.manager(ctx).createQueryBuilder(WebhookEndpointEntity, 'endpoint').where({ projectId: ctx.projectId });
+    narrow(query, { '(endpoint.disabledAt IS NOT NULL) = :value': args.filter?.disabled, ...created('endpoint', args.filter) });
+    return keysetPage(query, ENDPOINT_ORDERS, args);
   }
 
   /** Ids of the enabled endpoints that want events of a type. */
@@ -147,14 +149,13 @@ export class WebhookRepository {
     };
   }
 
-  listDeliveries(ctx: RequestContext, endpointId: string, filter: DeliveryFilter, first: number, beforeId: string | null): Promise<DeliveryWithEvent[]> {
-    const query = this.deliveries(ctx).andWhere({ endpointId });
-    if (filter.status !== null) query.andWhere({ status: filter.status });
-    if (filter.eventType !== null) query.andWhere('event.type = :type', { type: filter.eventType });
-    if (filter.since !== null) query.andWhere('delivery.createdAt >= :since', { since: filter.since });
-    if (filter.until !== null) query.andWhere('delivery.createdAt < :until', { until: filter.until });
-    if (beforeId !== null) query.andWhere({ id: LessThan(beforeId) });
-    return query.orderBy('delivery.id', 'DESC').limit(first + 1).getMany() as Promise<DeliveryWithEvent[]>;
+  listDeliveries(ctx: RequestContext, endpointId: string, args: DeliveryListArgs): Promise<Page<DeliveryWithEvent>> {
+    const { filter } = args;
+    const query = narrow(this.deliveries(ctx).andWhere({ endpointId }), {
+      'delivery.status = :value': filter?.status, 'event.type = :value': filter?.eventType,
+      'delivery.createdAt >= :value': filter?.since, 'delivery.createdAt < :value': filter?.until,
+    });
+    return keysetPage(query, { created_at: byCreation('delivery') }, args) as Promise<Page<DeliveryWithEvent>>;
   }
 
   /** Deliveries of the project, each with its event. */

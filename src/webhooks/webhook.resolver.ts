@@ -1,14 +1,13 @@
 import { Args, ID, Mutation, Query, Resolver } from '@nestjs/graphql';
 import { Ctx } from '../auth/carrier.js';
 import { RequiresRole } from '../auth/requires-role.js';
-import { PageArgs } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
 import { EVENT_TYPES, type EventType, payloadSchema } from './event-types.js';
 import { WebhookReplayService } from './webhook-replay.service.js';
 import { WebhookService } from './webhook.service.js';
 import {
   CreateWebhookEndpointArgs, ReplayWebhooksArgs, RotateWebhookSecretArgs, UpdateWebhookEndpointArgs, WebhookDeliveriesArgs, WebhookDelivery,
-  WebhookDeliveryConnection, WebhookEndpoint, WebhookEndpointConnection, WebhookEndpointWithSecret, WebhookEventType, WebhookReplay,
+  WebhookDeliveryConnection, WebhookEndpoint, WebhookEndpointConnection, WebhookEndpointsArgs, WebhookEndpointWithSecret, WebhookEventType, WebhookReplay,
 } from './webhook.types.js';
 
 @Resolver(() => WebhookEndpoint)
@@ -28,15 +27,14 @@ export class WebhookResolver {
     return this.webhooks.findEndpoint(ctx, id);
   }
 
-  @Query(() => WebhookEndpointConnection, { description: 'Endpoints, newest first. Errors: bad_input.' })
-  webhookEndpoints(@Ctx() ctx: RequestContext, @Args() page: PageArgs) {
-    return this.webhooks.listEndpoints(ctx, page);
+  @Query(() => WebhookEndpointConnection, { description: 'Endpoints, by default newest first. Errors: bad_input.' })
+  webhookEndpoints(@Ctx() ctx: RequestContext, @Args() args: WebhookEndpointsArgs) {
+    return this.webhooks.listEndpoints(ctx, args);
   }
 
-  @Query(() => WebhookDeliveryConnection, { description: 'Deliveries to an endpoint, newest first. Errors: bad_input, not_found.' })
-  webhookDeliveries(@Ctx() ctx: RequestContext, @Args() { endpointId, filter, ...page }: WebhookDeliveriesArgs) {
-    const { status = null, eventType = null, since = null, until = null } = filter ?? {};
-    return this.webhooks.listDeliveries(ctx, endpointId, { status, eventType, since, until }, page);
+  @Query(() => WebhookDeliveryConnection, { description: 'Deliveries to an endpoint, by default newest first. Errors: bad_input, not_found.' })
+  webhookDeliveries(@Ctx() ctx: RequestContext, @Args() { endpointId, ...args }: WebhookDeliveriesArgs) {
+    return this.webhooks.listDeliveries(ctx, endpointId, args);
   }
 
   @Query(() => WebhookReplay, { description: 'How far a replay is. Errors: not_found.' })

@@ -3,7 +3,7 @@ import type { QueryDeepPartialEntity } from 'typeorm';
 import { DomainError, notFound } from '../common/errors.js';
 import { newId } from '../common/ids.js';
 import { assertPublicUrl } from '../common/outbound.js';
-import { decodeCursor, type Page, type PageArgs, toPage } from '../common/pagination.js';
+import type { Page } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { Database } from '../database/database.js';
@@ -12,7 +12,7 @@ import { EventService } from './event.service.js';
 import { newSigningSecret, rotatedTo, sealSigningSecret } from './signing-secrets.js';
 import { WebhookDeliveryLifecycle } from './webhook-delivery.lifecycle.js';
 import type { WebhookEndpointEntity } from './webhook.entity.js';
-import { type DeliveryFilter, type DeliveryWithEvent, WebhookRepository } from './webhook.repository.js';
+import { type DeliveryListArgs, type DeliveryWithEvent, type EndpointListArgs, WebhookRepository } from './webhook.repository.js';
 
 /** What may be changed of an endpoint; what is left out stays. */
 export interface EndpointChange {
@@ -104,18 +104,15 @@ export class WebhookService {
     return this.findEndpoint(ctx, id);
   }
 
-  async listEndpoints(ctx: RequestContext, page: PageArgs): Promise<Page<WebhookEndpointEntity>> {
-    const after = page.after ? decodeCursor(page.after) : null;
-    return toPage(await this.webhooks.listEndpoints(ctx, page.first, after), page.first, (endpoint) => endpoint.id);
+  listEndpoints(ctx: RequestContext, args: EndpointListArgs): Promise<Page<WebhookEndpointEntity>> {
+    return this.webhooks.listEndpoints(ctx, args);
   }
 
-  /** Newest first. @throws DomainError not_found; bad_input for an unknown event type. */
-  async listDeliveries(ctx: RequestContext, endpointId: string, filter: DeliveryFilter, page: PageArgs): Promise<Page<DeliveryWithEvent>> {
+  /** @throws DomainError not_found; bad_input for an unknown event type. */
+  async listDeliveries(ctx: RequestContext, endpointId: string, args: DeliveryListArgs): Promise<Page<DeliveryWithEvent>> {
     await this.findEndpoint(ctx, endpointId);
-    if (filter.eventType !== null) checkEventTypes([filter.eventType], 'eventType');
-    const after = page.after ? decodeCursor(page.after) : null;
-    const deliveries = await this.webhooks.listDeliveries(ctx, endpointId, filter, page.first, after);
-    return toPage(deliveries, page.first, (delivery) => delivery.id);
+    if (args.filter?.eventType != null) checkEventTypes([args.filter.eventType], 'eventType');
+    return this.webhooks.listDeliveries(ctx, endpointId, args);
   }
 
   /**

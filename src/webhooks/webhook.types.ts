@@ -1,7 +1,7 @@
 import { ArgsType, Field, ID, InputType, Int, ObjectType, registerEnumType } from '@nestjs/graphql';
 import { GraphQLJSONObject } from 'graphql-scalars';
-import { IsArray, IsDate, IsIn, IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
-import { connectionOf, PageArgs } from '../common/pagination.js';
+import { IsArray, IsBoolean, IsDate, IsIn, IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
+import { connectionOf, CreatedFilter, listArgsOf } from '../common/pagination.js';
 import type { DeliveryStatus } from './webhook.entity.js';
 
 export const DeliveryStatusEnum = { pending: 'pending', delivered: 'delivered', failed: 'failed' } as const;
@@ -86,10 +86,17 @@ export class WebhookDeliveryFilter {
   @Field(() => Date, { nullable: true, description: 'Made before then.' }) @IsOptional() @IsDate() until?: Date | null;
 }
 
+@InputType()
+export class WebhookEndpointFilter extends CreatedFilter {
+  @Field(() => Boolean, { nullable: true }) @IsOptional() @IsBoolean() disabled?: boolean | null;
+}
+
 @ArgsType()
-export class WebhookDeliveriesArgs extends PageArgs {
+export class WebhookEndpointsArgs extends listArgsOf('WebhookEndpoint', WebhookEndpointFilter, ['created_at', 'url']) {}
+
+@ArgsType()
+export class WebhookDeliveriesArgs extends listArgsOf('WebhookDelivery', WebhookDeliveryFilter, ['created_at']) {
   @Field(() => ID) @IsString() endpointId: string;
-  @Field(() => WebhookDeliveryFilter, { nullable: true }) @IsOptional() filter?: WebhookDeliveryFilter | null;
 }
 
 @ArgsType()

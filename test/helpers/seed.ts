@@ -1,6 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EntityManager } from 'typeorm';
+import { ApiKeyEntity } from '../../src/auth/auth.entity.js';
+import { AuditChangeEntity, AuditEntryEntity } from '../../src/commands/command.entity.js';
 import { newId } from '../../src/common/ids.js';
 import { DatasetEntity, DatasetVersionEntity } from '../../src/datasets/dataset.entity.js';
 import { DeploymentEntity, ProviderEntity } from '../../src/deployments/deployment.entity.js';
@@ -8,6 +10,7 @@ import { EvaluationRunEntity, EvaluationSampleEntity, EvaluationSuiteEntity } fr
 import { FineTuneCheckpointEntity, FineTuneEventEntity, FineTuneJobEntity } from '../../src/fine-tune-jobs/fine-tune-job.entity.js';
 import { ArtefactEntity, ModelAliasEntity, ModelEntity, ModelVersionEntity } from '../../src/models/model.entity.js';
 import { PromptEntity, PromptLabelEntity, PromptVersionEntity } from '../../src/prompts/prompt.entity.js';
+import { InboundWebhookEntity } from '../../src/webhooks/inbound/inbound-webhook.entity.js';
 import { EventEntity, WebhookDeliveryEntity, WebhookEndpointEntity } from '../../src/webhooks/webhook.entity.js';
 
 const REPORT = { pairs: 1, prompts: 1, accuracy: { value: 1, low: 1, high: 1 }, slices: [], lengthBaselineAccuracy: 0.5, lengthSpearman: null, ece: 0, nll: 0 };
@@ -61,6 +64,13 @@ async function seedRow(manager: EntityManager, projectId: string, name: string, 
     gold: index % 4 === 3 ? null : { value: (index * 7 % 10) / 10, low: 0, high: 1 }, ...by,
   });
   await manager.insert(EvaluationSampleEntity, [0, 1].map((item) => ({ id: newId('smpl'), projectId, runId, item, sample: 0, output: '', gold: item, chosen: true, promptTokens: 1, completionTokens: 1, finishReason: 'stop' })));
+
+  const entryId = newId('aud');
+  await manager.insert(AuditEntryEntity, { id: entryId, projectId, principal: 'key:test', role: 'admin', operation: 'test', arguments: {}, requestId: 'req-test', outcome: 'ok' });
+  await manager.insert(AuditChangeEntity, { projectId, entryId, table: 'prompts', rowId: prompt.id, before: null, after: {} });
+  await manager.insert(InboundWebhookEntity, { id: newId('whin'), projectId, provider: 'standard', encryptedSecret: 'x' });
+  // The project's own key is one of the rows.
+  if (index > 0) await manager.insert(ApiKeyEntity, { id: newId('key'), projectId, name, hash: `${projectId} ${name}`, role: 'viewer' });
 
   await manager.insert(ProviderEntity, { id: newId('prov'), projectId, name, baseUrl: 'https://example.com/v1' });
   await manager.insert(DeploymentEntity, { id: newId('dep'), projectId, name, target: `models:/${name}` });

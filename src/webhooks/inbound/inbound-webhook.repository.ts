@@ -1,8 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { LessThan, type QueryDeepPartialEntity } from 'typeorm';
+import type { QueryDeepPartialEntity } from 'typeorm';
+import type { CreatedFilter, ListArgs, Page } from '../../common/pagination.js';
 import type { RequestContext } from '../../common/request-context.js';
 import { Database } from '../../database/database.js';
-import { InboundMessageEntity, InboundWebhookEntity } from './inbound-webhook.entity.js';
+import { byCreation, created, keysetPage, narrow } from '../../database/keyset.js';
+import { InboundMessageEntity, type InboundProvider, InboundWebhookEntity } from './inbound-webhook.entity.js';
+
+export type InboundListArgs = ListArgs<CreatedFilter & { provider?: InboundProvider | null }, 'created_at'>;
 
 @Injectable()
 export class InboundWebhookRepository {
@@ -26,10 +30,10 @@ export class InboundWebhookRepository {
     return this.database.platform.createQueryBuilder(InboundWebhookEntity, 'inbound').where('inbound.id = :id AND inbound.provider = :provider', { id, provider }).getOne();
   }
 
-  list(ctx: RequestContext, first: number, beforeId: string | null): Promise<InboundWebhookEntity[]> {
-    return this.database.manager(ctx).find(InboundWebhookEntity, {
-      where: { projectId: ctx.projectId, ...(beforeId === null ? {} : { id: LessThan(beforeId) }) }, order: { id: 'DESC' }, take: first + 1,
-    });
+  list(ctx: RequestContext, args: InboundListArgs): Promise<Page<InboundWebhookEntity>> {
+    const query = this.database.manager(ctx).createQueryBuilder(InboundWebhookEntity, 'inbound').where({ projectId: ctx.projectId });
+    narrow(query, { 'inbound.provider = :value': args.filter?.provider, ...created('inbound', args.filter) });
+    return keysetPage(query, { created_at: byCreation('inbound') }, args);
   }
 
   async update(ctx: RequestContext, id: string, set: QueryDeepPartialEntity<InboundWebhookEntity>): Promise<void> {

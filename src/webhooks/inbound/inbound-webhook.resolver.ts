@@ -1,10 +1,9 @@
 import { Args, ID, Mutation, Parent, Query, ResolveField, Resolver } from '@nestjs/graphql';
 import { Ctx } from '../../auth/carrier.js';
 import { RequiresRole } from '../../auth/requires-role.js';
-import { PageArgs } from '../../common/pagination.js';
 import type { RequestContext } from '../../common/request-context.js';
 import { InboundWebhookService } from './inbound-webhook.service.js';
-import { CreateInboundWebhookArgs, InboundWebhook, InboundWebhookConnection, InboundWebhookWithSecret, RotateInboundWebhookSecretArgs } from './inbound-webhook.types.js';
+import { CreateInboundWebhookArgs, InboundWebhook, InboundWebhookConnection, InboundWebhooksArgs, InboundWebhookWithSecret, RotateInboundWebhookSecretArgs } from './inbound-webhook.types.js';
 
 @Resolver(() => InboundWebhook)
 export class InboundWebhookResolver {
@@ -15,9 +14,9 @@ export class InboundWebhookResolver {
     return this.inbound.find(ctx, id);
   }
 
-  @Query(() => InboundWebhookConnection, { description: 'Inbound webhooks, newest first. Errors: bad_input.' })
-  inboundWebhooks(@Ctx() ctx: RequestContext, @Args() page: PageArgs) {
-    return this.inbound.list(ctx, page);
+  @Query(() => InboundWebhookConnection, { description: 'Inbound webhooks, by default newest first. Errors: bad_input.' })
+  inboundWebhooks(@Ctx() ctx: RequestContext, @Args() args: InboundWebhooksArgs) {
+    return this.inbound.list(ctx, args);
   }
 
   @RequiresRole('admin')

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { notFound } from '../../common/errors.js';
 import { newId } from '../../common/ids.js';
-import { decodeCursor, type Page, type PageArgs, toPage } from '../../common/pagination.js';
+import type { Page } from '../../common/pagination.js';
 import { RequestContext } from '../../common/request-context.js';
 import { CONFIG, type Config } from '../../config/config.js';
 import { Database } from '../../database/database.js';
@@ -9,7 +9,7 @@ import { EventService } from '../event.service.js';
 import { checkSigningSecret, newSigningSecret, rotatedTo, sealSigningSecret, signingSecretsAt } from '../signing-secrets.js';
 import { checkBody, type InboundRequest, payloadOf, verifiedId } from './inbound-message.js';
 import type { InboundProvider, InboundWebhookEntity } from './inbound-webhook.entity.js';
-import { InboundWebhookRepository } from './inbound-webhook.repository.js';
+import { type InboundListArgs, InboundWebhookRepository } from './inbound-webhook.repository.js';
 
 /** With the secret that was made for it, which is readable in this answer only; null when the caller gave one. */
 export interface WithSecret {
@@ -60,9 +60,8 @@ export class InboundWebhookService {
     return found;
   }
 
-  async list(ctx: RequestContext, page: PageArgs): Promise<Page<InboundWebhookEntity>> {
-    const after = page.after ? decodeCursor(page.after) : null;
-    return toPage(await this.inbound.list(ctx, page.first, after), page.first, ({ id }) => id);
+  list(ctx: RequestContext, args: InboundListArgs): Promise<Page<InboundWebhookEntity>> {
+    return this.inbound.list(ctx, args);
   }
 
   /** @throws DomainError not_found. */

@@ -1,6 +1,6 @@
-import { ArgsType, Field, ID, Int, ObjectType, registerEnumType } from '@nestjs/graphql';
+import { ArgsType, Field, ID, InputType, Int, ObjectType, registerEnumType } from '@nestjs/graphql';
 import { IsIn, IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
-import { connectionOf } from '../../common/pagination.js';
+import { connectionOf, CreatedFilter, listArgsOf } from '../../common/pagination.js';
 import { INBOUND_PROVIDERS, type InboundProvider } from './inbound-webhook.entity.js';
 
 export const InboundProviderEnum = { openai: 'openai', standard: 'standard' } as const satisfies { [Name in InboundProvider]: Name };
@@ -22,6 +22,14 @@ export class InboundWebhookWithSecret {
 }
 
 export const InboundWebhookConnection = connectionOf(InboundWebhook, 'InboundWebhook');
+
+@InputType()
+export class InboundWebhookFilter extends CreatedFilter {
+  @Field(() => InboundProviderEnum, { nullable: true }) @IsOptional() @IsIn(INBOUND_PROVIDERS) provider?: InboundProvider | null;
+}
+
+@ArgsType()
+export class InboundWebhooksArgs extends listArgsOf('InboundWebhook', InboundWebhookFilter, ['created_at']) {}
 
 @ArgsType()
 export class CreateInboundWebhookArgs {
