@@ -77,8 +77,14 @@ describe('faults while keys are rotated', () => {
       const { createWebhookEndpoint } = await gateway.graphql('mutation { createWebhookEndpoint(url: "http://127.0.0.1:9/hook", eventTypes: []) { secret endpoint { id } } }');
       plain.set(nameOf({ column: 'webhook_endpoints.encrypted_secret', id: createWebhookEndpoint.endpoint.id }), createWebhookEndpoint.secret);
     }
+    const { createInboundWebhook: { inboundWebhook: { id } } } = await gateway.graphql('mutation { createInboundWebhook(provider: standard) { inboundWebhook { id } } }');
+    await gateway.graphql('mutation ($id: ID!) { rotateInboundWebhookSecret(id: $id, overlapSeconds: 600) { secret } }', { id });
+    const [endpoint] = (await rows()).filter(({ column }) => column === 'webhook_endpoints.encrypted_secret');
+    const { rotateWebhookSecret } = await gateway.graphql('mutation ($id: ID!) { rotateWebhookSecret(id: $id, overlapSeconds: 600) { secret } }', { id: endpoint!.id });
+    plain.set(nameOf({ column: 'webhook_endpoints.previous_encrypted_secret', id: endpoint!.id }), plain.get(nameOf(endpoint!))!);
+    plain.set(nameOf(endpoint!), rotateWebhookSecret.secret);
     for (const row of await rows()) {
-      if (!plain.has(nameOf(row))) plain.set(nameOf(row), decryptSecret(keysUnder(current), row, row.stored)); // answers kept for idempotency
+      if (!plain.has(nameOf(row))) plain.set(nameOf(row), decryptSecret(keysUnder(current), row, row.stored)); // answers kept for idempotency, secrets of inbound webhooks
     }
     await gateway.graphql('mutation { createProvider(input: { name: "keyless", baseUrl: "http://127.0.0.1:9/v1" }) { id } }');
   });
