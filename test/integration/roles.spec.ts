@@ -32,6 +32,8 @@ const MUTATIONS: Record<string, Caller> = {
   redeliverWebhook: 'admin',
   revokeApiKey: 'admin',
   rotateApiKey: 'admin',
+  setApiKeyLimits: 'admin',
+  setProjectLimits: 'admin',
   createProject: 'platform',
   renameProject: 'platform',
 };
