@@ -7,6 +7,7 @@ import { type FastifyBaseLogger, LogController } from 'fastify';
 import { AppModule } from './app.module.js';
 import { AuthService } from './auth/auth.service.js';
 import { answerWrongMethods, EDGE_OPTIONS } from './common/edge-errors.js';
+import { assertShallow } from './common/json-depth.js';
 import { loadConfig } from './config/config.js';
 import { serveQueueBoard } from './observability/queue-board.js';
 import { observeRequests, requestIdOf } from './observability/request-observer.js';
@@ -27,10 +28,15 @@ export async function createApplication(): Promise<NestFastifyApplication> {
   });
   observeRequests(adapter.getInstance(), logger, config.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined);
   answerWrongMethods(adapter.getInstance());
+  // rawBody: webhooks that come in are signed over their bytes.
   const app = await NestFactory.create<NestFastifyApplication>(AppModule, adapter, { logger: new ServiceLogger(logger), rawBody: true });
   await app.register(helmet);
   await app.register(multipart, { limits: { fileSize: config.TRIAD_UPLOAD_MAX_BYTES, files: 1 } });
   app.useGlobalPipes(new ValidationPipe({ transform: true, whitelist: true, forbidNonWhitelisted: true }));
+  adapter.getInstance().addHook('preValidation', (request, _reply, done) => {
+    assertShallow(request.body);
+    done();
+  });
   await serveQueueBoard(adapter.getInstance(), app.get(AuthService), app.get(Queues));
   return app;
 }

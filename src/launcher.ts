@@ -2,6 +2,7 @@
  * `npm start`: embedded Postgres and Redis (unless DATABASE_URL / REDIS_URL are set), migrations, the two inference
  * runtimes, API and worker, each in a process of its own and started again when it ends. Data stays in TRIAD_HOME.
  */
+import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -89,6 +90,13 @@ async function embedded(name: string, start: Promise<EmbeddedService>): Promise<
   return service.url;
 }
 
+const entry = (file: string): string[] => ['--enable-source-maps', fileURLToPath(new URL(file, import.meta.url))];
+
+/** Here, because nobody else reaches an embedded Postgres. A secret that does not open is printed, and no reason not to start. */
+function rotateSecrets(env: NodeJS.ProcessEnv): void {
+  spawnSync(process.execPath, entry('rotate-secrets.js'), { env, stdio: 'inherit' });
+}
+
 async function start(): Promise<void> {
   const { TRIAD_HOST: host, TRIAD_PORT: port, TRIAD_PYTHON: python, TRIAD_TRAINER_DIR: trainer } = environment;
   if (port !== 0 && !(await portIsFree(port, host))) {
@@ -116,9 +124,9 @@ async function start(): Promise<void> {
     TRIAD_RUNTIME_URL: await runtime('runtime', process.env['TRIAD_RUNTIME_URL']),
     TRIAD_SCORER_URL: await runtime('scorer', process.env['TRIAD_SCORER_URL']),
     TRIAD_WARM_TRAINER: process.env['TRIAD_WARM_TRAINER'] || '1',
-    TRIAD_ALLOW_PRIVATE_URLS: process.env['TRIAD_ALLOW_PRIVATE_URLS'] || '1',
+    TRIAD_ALLOW_PRIVATE_URLS: process.env['TRIAD_ALLOW_PRIVATE_URLS'] || (process.env['TRIAD_ENV'] === 'production' ? '0' : '1'),
   };
-  const entry = (file: string) => ['--enable-source-maps', fileURLToPath(new URL(file, import.meta.url))];
+  if (process.env['TRIAD_SECRET_KEYS_OLD']) rotateSecrets(env);
   const api = new Supervised('api', process.execPath, entry('main.js'), { env, home });
   processes.push(api);
   await api.ready;

@@ -62,13 +62,13 @@ export class Supervised {
     this.child.stderr?.on('data', keep);
     this.child.on('message', () => this.markReady());
     this.child.on('error', (error) => log.write(`${String(error)}\n`));
-    const startedAt = Date.now();
+    const startedAt = performance.now();
     this.child.on('exit', (code, signal) => void this.again(code, signal, startedAt));
   }
 
   private async again(code: number | null, signal: string | null, startedAt: number): Promise<void> {
     if (this.stopping) return;
-    this.failures = Date.now() - startedAt > 60_000 ? 1 : this.failures + 1;
+    this.failures = performance.now() - startedAt > 60_000 ? 1 : this.failures + 1;
     if (this.failures >= TRIES_TO_START) this.giveUp(new Error(`${this.name} does not start. The end of its output:\n${this.tail}`));
     console.error(`${this.name} ended (${signal ?? code}); starting it again. See ${join(this.options.home, 'logs', `${this.name}.log`)}`);
     await wait(Math.min(MAX_BACKOFF_MS, 250 * 2 ** (this.failures - 1)));

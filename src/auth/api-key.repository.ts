@@ -57,6 +57,12 @@ export class ApiKeyRepository {
     return this.database.platform.existsBy(ApiKeyEntity, { hash });
   }
 
+  /** The time by which keys expire: the database's. */
+  async now(ctx: RequestContext): Promise<Date> {
+    const [{ now }] = await this.database.manager(ctx).query<[{ now: Date }]>('SELECT now()');
+    return now;
+  }
+
   add(ctx: RequestContext, key: NewApiKey): Promise<ApiKeyEntity> {
     return this.database.manager(ctx).save(ApiKeyEntity, { ...key, id: newId('key'), projectId: ctx.projectId });
   }

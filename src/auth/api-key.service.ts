@@ -42,7 +42,7 @@ export class ApiKeyService {
       throw new DomainError('forbidden', `A caller with the role ${ctx.role} may not make a key with the role ${input.role}.`, 'role');
     }
     if (input.name.trim() === '' || input.name.length > 100) throw new DomainError('bad_input', 'A key needs a name of 1–100 characters.', 'name');
-    if (input.expiresAt && input.expiresAt.getTime() <= Date.now()) throw new DomainError('bad_input', 'expiresAt is in the past.', 'expiresAt');
+    if (input.expiresAt && input.expiresAt <= await this.keys.now(ctx)) throw new DomainError('bad_input', 'expiresAt is in the past.', 'expiresAt');
     return this.issue(ctx, input);
   }
 
@@ -57,7 +57,7 @@ export class ApiKeyService {
     return this.database.transaction(ctx, async (tx) => {
       const { name, role, platform, limits, createdAt, expiresAt } = await this.findManageable(tx, id);
       const life = expiresAt === null ? null : expiresAt.getTime() - createdAt.getTime();
-      const issued = await this.issue(tx, { name, role, platform, limits, expiresAt: life === null ? null : new Date(Date.now() + life) });
+      const issued = await this.issue(tx, { name, role, platform, limits, expiresAt: life === null ? null : new Date((await this.keys.now(tx)).getTime() + life) });
       if (!await this.keys.replace(tx, id, issued.apiKey.id, overlapSeconds)) {
         throw new DomainError('conflict', `The key ${id} is revoked, expired or rotated already; make another with createApiKey.`, 'id');
       }

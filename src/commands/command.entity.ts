@@ -1,4 +1,5 @@
 import { Column, CreateDateColumn, Entity, Index, PrimaryColumn, PrimaryGeneratedColumn } from 'typeorm';
+import type { SecretPlace } from '../common/secrets.js';
 
 /** A command that was carried out under an idempotency key, with its answer; written in the command's own transaction. */
 @Entity('idempotency_keys')
@@ -12,6 +13,8 @@ export class IdempotencyKeyEntity {
   @Column('text') encryptedAnswer: string;
   @Index() @CreateDateColumn({ type: 'timestamptz' }) createdAt: Date;
 }
+
+export const placeOfAnswer = ({ projectId, key }: Pick<IdempotencyKeyEntity, 'projectId' | 'key'>): SecretPlace => ({ column: 'idempotency_keys.encrypted_answer', projectId, id: key });
 
 /** Who did what, when: one row per mutation. Never changed. */
 @Entity('audit_entries')

@@ -10,7 +10,7 @@ import { decryptSecret, encryptSecret } from '../common/secrets.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { Database } from '../database/database.js';
 import { Reconciles } from '../queue/reconciles.js';
-import type { AuditChangeEntity, AuditEntryEntity } from './command.entity.js';
+import { type AuditChangeEntity, type AuditEntryEntity, placeOfAnswer } from './command.entity.js';
 import { type AuditFilter, CommandRepository } from './command.repository.js';
 import { redact } from './redaction.js';
 
@@ -102,12 +102,12 @@ export class CommandService {
     if (known.fingerprint !== fingerprintOf(command)) {
       throw new DomainError('idempotency_mismatch', `The idempotency key ${JSON.stringify(key)} was used for another command, or with other arguments. Take a new key for a new command.`, 'idempotencyKey');
     }
-    const bytes = Buffer.from(decryptSecret(this.config.TRIAD_SECRET_KEY, tx.projectId, known.encryptedAnswer), 'base64');
+    const bytes = Buffer.from(decryptSecret(this.config, placeOfAnswer(known), known.encryptedAnswer), 'base64');
     return { answer: deserialize(bytes) as T, replayed: true };
   }
 
   private async keep(tx: RequestContext, command: Command, key: string, answer: unknown): Promise<void> {
-    const encryptedAnswer = encryptSecret(this.config.TRIAD_SECRET_KEY, tx.projectId, serialize(answer).toString('base64'));
+    const encryptedAnswer = encryptSecret(this.config, placeOfAnswer({ projectId: tx.projectId, key }), serialize(answer).toString('base64'));
     await this.commands.addKey(tx, { key, fingerprint: fingerprintOf(command), encryptedAnswer });
   }
 }

@@ -12,17 +12,23 @@ export interface GradedAnswer {
   item: Record<string, unknown>;
 }
 
+/** Far more than an answer and what it is compared with. */
+const MAX_FILLED_CHARACTERS = 8_000_000;
+
 const validate = new Ajv2020({ discriminator: false, useDefaults: false }).compile<Grader>(schema);
+
+/** Type of a grader → its definition in the schema. */
+const TITLES = new Map([['string_check', 'StringCheckGrader'], ['function_call', 'FunctionCallGrader'], ['length', 'LengthGrader'], ['reward_model', 'RewardModelGrader']]);
 
 /** @throws DomainError bad_input saying where the value departs from contracts/grader.schema.json. */
 export function parseGrader(value: unknown): Grader {
   if (validate(value)) return value;
   // The schema is one `oneOf` over types: the errors of the other types say nothing about this one.
   const type = (value as { type?: unknown } | null)?.type;
-  const titles: Record<string, string> = { string_check: 'StringCheckGrader', function_call: 'FunctionCallGrader', length: 'LengthGrader', reward_model: 'RewardModelGrader' };
-  const own = validate.errors?.filter((error) => error.schemaPath.includes(titles[String(type)] ?? '\0')) ?? [];
+  const title = typeof type === 'string' ? TITLES.get(type) : undefined;
+  const own = title ? validate.errors?.filter((error) => error.schemaPath.includes(title)) ?? [] : [];
   const details = own.map((error) => `${error.instancePath || 'grader'} ${error.message}`).join('; ');
-  throw new DomainError('bad_input', `The grader is not valid: ${details || `type must be one of ${Object.keys(titles).join(', ')}`}.`, 'grader');
+  throw new DomainError('bad_input', `The grader is not valid: ${details || `type must be one of ${[...TITLES.keys()].join(', ')}`}.`, 'grader');
 }
 
 /** Columns of the item that a grader reads. */
@@ -33,7 +39,8 @@ export function columnsOf(grader: Grader): string[] {
 
 /**
  * Scores one answer, as contracts/grader.schema.json says.
- * @throws DomainError bad_data when the item lacks a column that the grader names.
+ * @throws DomainError bad_data when the item lacks a column that the grader names, or it holds no text, number, boolean or
+ * null; too_large when the grader names so much that no memory would hold it.
  */
 export function grade(grader: ProgramGrader, answer: GradedAnswer): number {
   const input = fill(grader.input, answer);
@@ -45,13 +52,22 @@ export function grade(grader: ProgramGrader, answer: GradedAnswer): number {
 }
 
 function fill(template: string, { output, item }: GradedAnswer): string {
+  let room = MAX_FILLED_CHARACTERS - template.length;
   return template.replace(/\{\{(sample\.output_text|item\.([^{}]+))\}\}/g, (_, __, column: string | undefined) => {
-    if (column === undefined) return output;
-    if (!Object.hasOwn(item, column)) {
-      throw new DomainError('bad_data', `The grader reads {{item.${column}}}, but an item has only the columns ${Object.keys(item).join(', ') || '(none)'}.`, 'grader');
-    }
-    return String(item[column]);
+    const value = column === undefined ? output : columnOf(item, column);
+    room -= value.length;
+    if (room < 0) throw new DomainError('too_large', `The grader's template, filled in, has more than ${MAX_FILLED_CHARACTERS} characters. Name long columns less often.`, 'grader');
+    return value;
   });
+}
+
+function columnOf(item: Record<string, unknown>, column: string): string {
+  if (!Object.hasOwn(item, column)) {
+    throw new DomainError('bad_data', `The grader reads {{item.${column}}}, but an item has only the columns ${Object.keys(item).join(', ') || '(none)'}.`, 'grader');
+  }
+  const value = item[column];
+  if (typeof value === 'object' && value !== null) throw new DomainError('bad_data', `The grader reads {{item.${column}}}, which is no text, number or boolean. Name a column that is.`, 'grader');
+  return String(value);
 }
 
 function stringCheck(operation: StringCheckGrader['operation'], input: string, reference: string): number {

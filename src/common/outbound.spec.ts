@@ -45,6 +45,10 @@ describe('assertPublicUrl', () => {
     for (const allowPrivate of [false, true]) expect(() => assertPublicUrl(url, allowPrivate)).toThrow('is not an http or https URL');
   });
 
+  it('refuses a URL that is longer than any in use, at once', () => {
+    expect(() => assertPublicUrl(`https://example.com/${'/'.repeat(1_000_000)}x`, true)).toThrow('at most 2000');
+  });
+
   it('refuses credentials in the URL, and http unless private hosts are allowed', () => {
     expect(() => assertPublicUrl('https://user:secret@example.com', true)).toThrow('user name or password');
     expect(() => assertPublicUrl('http://example.com', false)).toThrow('not https');
@@ -78,8 +82,8 @@ describe('outboundDispatcher', () => {
     await expect(call('127.0.0.1')).rejects.toThrow('not a public address');
     await expect(call('[::ffff:127.0.0.1]')).rejects.toThrow('not a public address');
     await expect(call('localhost')).rejects.toThrow('not a public address');
-    await expect(call('innocent.example', resolvingTo('127.0.0.1'))).rejects.toThrow('resolves to 127.0.0.1');
-    await expect(call('mixed.example', resolvingTo('8.8.8.8', '127.0.0.1'))).rejects.toThrow('resolves to 127.0.0.1');
+    await expect(call('innocent.example', resolvingTo('127.0.0.1'))).rejects.toThrow('resolves to what is not a public address');
+    await expect(call('mixed.example', resolvingTo('8.8.8.8', '127.0.0.1'))).rejects.toThrow('resolves to what is not a public address');
     await expect(call('empty.example', resolvingTo())).rejects.toThrow('no address');
     expect(connections).toBe(0);
   });
@@ -93,7 +97,7 @@ describe('outboundDispatcher', () => {
     // Whether the public address answers, is unreachable or stays silent: the hidden one is not tried in its place.
     await expect(request(`http://rebind.example:${port}/`, { dispatcher, signal: AbortSignal.timeout(200) })).rejects.toThrow();
     expect(asked).toHaveLength(1);
-    await expect(request(`http://rebind.example:${port}/`, { dispatcher })).rejects.toThrow('resolves to 127.0.0.1');
+    await expect(request(`http://rebind.example:${port}/`, { dispatcher })).rejects.toThrow('resolves to what is not a public address');
     expect(connections).toBe(0);
   });
 });

@@ -25,14 +25,18 @@ export function isPublicAddress(address: string): boolean {
 const refusal = (host: string, why: string) => new DomainError('bad_input',
   `${JSON.stringify(host)} cannot be called: ${why}. Use a public address, or set TRIAD_ALLOW_PRIVATE_URLS=1 where that is safe.`, 'url');
 
+/** Longer ones are in no use, and what reads them need not be quick then. */
+const MAX_URL_CHARACTERS = 2_000;
+
 const hostOf = (url: URL): string => url.hostname.replace(/^\[|\]$/g, '');
 
 /**
  * Checks a URL that a user gave before anything is sent to it. Names are checked again, by their addresses, when dialled.
  * @param allowPrivate also http, and hosts of this machine and its networks (development)
- * @throws DomainError bad_input for what is no http(s) URL, holds credentials, or names a host that is not public.
+ * @throws DomainError bad_input for what is no http(s) URL, is too long, holds credentials, or names a host that is not public.
  */
 export function assertPublicUrl(url: string, allowPrivate: boolean): URL {
+  if (url.length > MAX_URL_CHARACTERS) throw new DomainError('bad_input', `The URL has ${url.length} characters; at most ${MAX_URL_CHARACTERS} are allowed.`, 'url');
   const parsed = URL.canParse(url) ? new URL(url) : null;
   if (!parsed || !['http:', 'https:'].includes(parsed.protocol)) throw new DomainError('bad_input', `${JSON.stringify(url)} is not an http or https URL.`, 'url');
   if (parsed.username || parsed.password) throw new DomainError('bad_input', 'The URL holds a user name or password; it would be stored and shown. Leave it out.', 'url');
@@ -67,8 +71,8 @@ function publicLookup(resolve: Resolve) {
       if (error) return callback(error, []);
       const first = addresses[0];
       if (!first) return callback(refusal(hostname, 'it has no address'), []);
-      const hidden = addresses.find(({ address }) => !isPublicAddress(address));
-      if (hidden) return callback(refusal(hostname, `it resolves to ${hidden.address}, which is not a public address`), []);
+      // The address stays untold: callers shall not learn the names of this network.
+      if (!addresses.every(({ address }) => isPublicAddress(address))) return callback(refusal(hostname, 'it resolves to what is not a public address'), []);
       if (options.all) return callback(null, addresses);
       return callback(null, first.address, first.family);
     });

@@ -12,6 +12,8 @@ export interface Reference {
 
 /** Names of things: slash-separated folders of letters, digits, `.`, `_`, `-`. */
 export const NAME_PATTERN = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*)(?:\/[A-Za-z0-9][A-Za-z0-9._-]*)*$/;
+/** What Postgres' integer holds. */
+const MAX_VERSION = 2 ** 31 - 1;
 /** Labels and aliases. */
 export const LABEL_PATTERN = /^[a-z0-9_.-]{1,36}$/;
 
@@ -23,10 +25,10 @@ export function parseReference(text: string, kind: ReferenceKind): Reference {
   const match = /^(prompts|models|datasets):\/([^@]+?)(?:\/(\d+))?(?:@([^@]+))?$/.exec(text);
   const [, foundKind, name, version, alias] = match ?? [];
   const valid = foundKind === kind && name !== undefined && NAME_PATTERN.test(name)
-    && !(version !== undefined && alias !== undefined) && (alias === undefined || LABEL_PATTERN.test(alias));
+    && !(version !== undefined && (alias !== undefined || Number(version) > MAX_VERSION)) && (alias === undefined || LABEL_PATTERN.test(alias));
   if (!valid) {
     throw new DomainError('bad_reference',
-      `${JSON.stringify(text)} is not a reference to ${kind}; write ${kind}:/NAME/3 for a version, ${kind}:/NAME@ALIAS for an alias.`);
+      `${JSON.stringify(text.slice(0, 300))} is not a reference to ${kind}; write ${kind}:/NAME/3 for a version, ${kind}:/NAME@ALIAS for an alias.`);
   }
   return { kind, name, version: version === undefined ? null : Number(version), alias: alias ?? null };
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { ConfigError, environmentSchema, loadConfig } from './config.js';
+import { ConfigError, environmentSchema, loadConfig, warningsOf } from './config.js';
 
 const COMPLETE = {
   DATABASE_URL: 'postgres://localhost/triad', REDIS_URL: 'redis://localhost', TRIAD_SECRET_KEY: Buffer.alloc(32).toString('base64'),
@@ -13,12 +13,29 @@ describe('loadConfig', () => {
     expect(config).toMatchObject({ TRIAD_PORT: 8080, TRIAD_WARM_TRAINER: true, TRIAD_ALLOW_PRIVATE_URLS: false, TRIAD_HOST: '127.0.0.1' });
   });
 
+  it('reads the old keys as a list, and takes none that is no key', () => {
+    const [one, two] = [Buffer.alloc(32, 1).toString('base64'), Buffer.alloc(32, 2).toString('base64url')];
+    expect(loadConfig(COMPLETE).TRIAD_SECRET_KEYS_OLD).toEqual([]);
+    expect(loadConfig({ ...COMPLETE, TRIAD_SECRET_KEYS_OLD: `${one}, ${two},` }).TRIAD_SECRET_KEYS_OLD).toEqual([one, two]);
+    const load = () => loadConfig({ ...COMPLETE, TRIAD_SECRET_KEYS_OLD: `${one},short-and-secret` });
+    expect(load).toThrow('TRIAD_SECRET_KEYS_OLD.1: must be 32 random bytes');
+    expect(load).not.toThrow('short-and-secret');
+  });
+
   it('names every variable that is missing or wrong, and does not show what it holds', () => {
     const wrong = { ...COMPLETE, DATABASE_URL: 'mysql://secret@host/db', REDIS_URL: '', TRIAD_PORT: 'x', TRIAD_WARM_TRAINER: 'yes' };
     const load = () => loadConfig(wrong);
     expect(load).toThrow(ConfigError);
     for (const name of ['DATABASE_URL: must start with postgres://', 'REDIS_URL', 'TRIAD_PORT', 'TRIAD_WARM_TRAINER']) expect(load).toThrow(name);
     expect(load).not.toThrow('secret');
+  });
+});
+
+describe('warningsOf', () => {
+  it('names private URLs in production, and nothing else', () => {
+    const warnings = (TRIAD_ENV: string, TRIAD_ALLOW_PRIVATE_URLS: string) => warningsOf({ ...loadConfig({ ...COMPLETE, TRIAD_ALLOW_PRIVATE_URLS }), TRIAD_ENV } as never);
+    expect(warnings('production', '1')).toEqual([expect.stringContaining('TRIAD_ALLOW_PRIVATE_URLS is 1 in production')]);
+    expect([warnings('production', '0'), warnings('development', '1')]).toEqual([[], []]);
   });
 });
 

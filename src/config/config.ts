@@ -13,6 +13,9 @@ const url = (protocols: string[]) =>
     message: `must start with ${protocols.map((name) => `${name}://`).join(' or ')}`,
   });
 
+/** A key-encryption key: base64 or base64url of 32 bytes. */
+const secretKey = z.string().refine((value) => /^[A-Za-z0-9+/_-]{43}=?$/.test(value), { message: 'must be 32 random bytes in base64' });
+
 /** Every variable the service reads. `.env.example` is checked against these keys. */
 export const environmentSchema = z.object({
   DATABASE_URL: url(['postgres', 'postgresql']).describe('Postgres; empty: the embedded one'),
@@ -31,7 +34,8 @@ export const environmentSchema = z.object({
   TRIAD_OIDC_AUDIENCE: z.string().optional().describe('Audience that OIDC tokens must be for; needed with TRIAD_OIDC_ISSUER'),
   TRIAD_OIDC_ROLE_CLAIM: z.string().default('triad_roles').describe('Claim of OIDC tokens that lists roles, each `project:role`, or `role` for TRIAD_OIDC_PROJECT'),
   TRIAD_OIDC_PROJECT: z.string().default('default').describe('Project of roles that an OIDC token names without one'),
-  TRIAD_SECRET_KEY: z.string().regex(/^[A-Za-z0-9+/=_-]{43,44}$/, 'must be 32 random bytes in base64').describe('Key that encrypts stored secrets (32 bytes, base64)'),
+  TRIAD_SECRET_KEY: secretKey.describe('Key that encrypts stored secrets (32 bytes, base64)'),
+  TRIAD_SECRET_KEYS_OLD: z.string().default('').transform((list) => list.split(',').map((key) => key.trim()).filter(Boolean)).pipe(z.array(secretKey)).describe('Other keys that stored secrets may still be under, comma separated; npm run secrets:rotate makes them needless'),
   TRIAD_RUNTIME_URL: z.url().describe('Inference runtime speaking vLLM\'s routes, generation'),
   TRIAD_SCORER_URL: z.url().describe('Inference runtime speaking vLLM\'s routes, reward models'),
   TRIAD_STREAM_IDLE_MS: z.coerce.number().int().positive().default(60_000).describe('Longest silence within a model\'s answer before it counts as broken off, milliseconds'),
@@ -64,13 +68,23 @@ export class ConfigError extends Error {}
  * Reads and checks the environment: the only reader of `process.env` in the service.
  * @throws ConfigError naming every variable that is missing or malformed.
  */
-export function loadConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+export const loadConfig = (environment: NodeJS.ProcessEnv = process.env): Config => readVariables(environmentSchema, environment);
+
+/** Some of the variables, for commands that need no others. @throws ConfigError as `loadConfig`. */
+export function readVariables<T>(schema: z.ZodType<T>, environment: NodeJS.ProcessEnv = process.env): T {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
-  const parsed = environmentSchema.safeParse(given);
+  const parsed = schema.safeParse(given);
   if (parsed.success) return parsed.data;
   const lines = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
   const hint = existsSync('.env.example') ? '\nSee .env.example; `npm start` sets all of them for the embedded services.' : '';
   throw new ConfigError(`The environment is not complete:\n${lines.join('\n')}${hint}`);
+}
+
+/** What is allowed and yet most likely a mistake, to be said loudly at start-up. */
+export function warningsOf(config: Config): string[] {
+  const { TRIAD_ENV } = config as { TRIAD_ENV?: string };
+  if (TRIAD_ENV !== 'production' || !config.TRIAD_ALLOW_PRIVATE_URLS) return [];
+  return ['TRIAD_ALLOW_PRIVATE_URLS is 1 in production: whoever may add a provider or a webhook can reach this machine, its networks and its cloud\'s metadata. Set it to 0 unless every key is held by an operator.'];
 }
 
 /** Injection token of the checked configuration. */

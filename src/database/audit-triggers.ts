@@ -2,7 +2,7 @@ import type { DataSource } from 'typeorm';
 
 /** Tables whose rows are no person's decision: what follows from commands, in bulk. */
 const UNWATCHED = [
-  'audit_entries', 'audit_changes', 'idempotency_keys', 'outbox', 'events', 'webhook_deliveries',
+  'audit_entries', 'audit_changes', 'idempotency_keys', 'outbox', 'events', 'webhook_deliveries', 'inbound_messages',
   'dataset_prompts', 'evaluation_samples', 'fine_tune_events', 'artefacts', 'usage_months',
 ];
 
@@ -14,8 +14,8 @@ const UNWATCHED = [
 const RECORD_CHANGE = `
 CREATE OR REPLACE FUNCTION triad_record_change() RETURNS trigger LANGUAGE plpgsql AS $function$
 DECLARE
-  old_row jsonb := CASE WHEN TG_OP <> 'INSERT' THEN (SELECT jsonb_object_agg(key, value) FROM jsonb_each(to_jsonb(OLD)) WHERE key !~ '(^encrypted_|hash$|secret)') END;
-  new_row jsonb := CASE WHEN TG_OP <> 'DELETE' THEN (SELECT jsonb_object_agg(key, value) FROM jsonb_each(to_jsonb(NEW)) WHERE key !~ '(^encrypted_|hash$|secret)') END;
+  old_row jsonb := CASE WHEN TG_OP <> 'INSERT' THEN (SELECT jsonb_object_agg(key, value) FROM jsonb_each(to_jsonb(OLD)) WHERE key !~ '(encrypted|hash$|secret)') END;
+  new_row jsonb := CASE WHEN TG_OP <> 'DELETE' THEN (SELECT jsonb_object_agg(key, value) FROM jsonb_each(to_jsonb(NEW)) WHERE key !~ '(encrypted|hash$|secret)') END;
   whole jsonb := coalesce(new_row, old_row);
 BEGIN
   IF TG_OP = 'UPDATE' THEN

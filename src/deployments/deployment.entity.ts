@@ -1,4 +1,5 @@
 import { Column, CreateDateColumn, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
+import type { SecretPlace } from '../common/secrets.js';
 
 /** Per million tokens, in the currency of all prices here. */
 export interface ModelPrice {
@@ -18,12 +19,14 @@ export class ProviderEntity {
   @Column('text') name: string;
   /** Such as `https://host/v1`. */
   @Column('text') baseUrl: string;
-  /** AES-256-GCM, see common/secrets. */
+  /** See common/secrets. */
   @Column('text', { nullable: true }) encryptedKey: string | null;
   /** What its models cost; a model without a price costs nothing here. */
   @Column('jsonb', { default: [] }) prices: ModelPrice[];
   @CreateDateColumn({ type: 'timestamptz' }) createdAt: Date;
 }
+
+export const placeOfKey = ({ projectId, id }: Pick<ProviderEntity, 'projectId' | 'id'>): SecretPlace => ({ column: 'providers.encrypted_key', projectId, id });
 
 /** A name that apps call, and what answers: a registry reference, or a provider's model. */
 @Entity('deployments')

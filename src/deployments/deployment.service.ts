@@ -10,7 +10,7 @@ import { encryptSecret } from '../common/secrets.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { Database } from '../database/database.js';
 import { LineageService } from '../models/lineage.service.js';
-import type { DeploymentEntity, ModelPrice, ProviderEntity } from './deployment.entity.js';
+import { type DeploymentEntity, type ModelPrice, placeOfKey, type ProviderEntity } from './deployment.entity.js';
 import { type DeploymentListArgs, DeploymentRepository, type ProviderListArgs } from './deployment.repository.js';
 import { TargetService } from './gateway/target.service.js';
 
@@ -31,15 +31,19 @@ export class DeploymentService {
   /**
    * Adds an OpenAI-compatible endpoint; its key is stored encrypted and never shown.
    * @param input.baseUrl the part before `/chat/completions`, such as `https://host/v1`
-   * @throws DomainError bad_input for a name with a slash or a URL that may not be called; conflict when the name is taken.
+   * @throws DomainError bad_input for a name with a slash, a URL that may not be called or a key that is none; conflict when the name is taken.
    */
   async createProvider(ctx: RequestContext, input: { name: string; baseUrl: string; apiKey?: string | null; prices?: ModelPrice[] }): Promise<ProviderEntity> {
     checkName(input.name);
     if (input.name.includes('/')) throw new DomainError('bad_input', 'A provider\'s name holds no slash: models are called PROVIDER/MODEL.', 'name');
-    assertPublicUrl(input.baseUrl, this.config.TRIAD_ALLOW_PRIVATE_URLS);
+    const { search, hash } = assertPublicUrl(input.baseUrl, this.config.TRIAD_ALLOW_PRIVATE_URLS);
+    if (search || hash) throw new DomainError('bad_input', 'A base URL has neither ? nor #: paths are put after it. Give the part before /chat/completions.', 'baseUrl');
+    // It becomes a header; a line break that was copied along would make every call fail.
+    if (input.apiKey && !/^[\x21-\x7e]+$/.test(input.apiKey)) throw new DomainError('bad_input', 'The key holds spaces, line breaks or other characters that no key has. Copy it anew, without what stands around it.', 'apiKey');
+    const id = newId('prov');
     const provider = await this.deployments.addProvider(ctx, {
-      id: newId('prov'), name: input.name, baseUrl: input.baseUrl.replace(/\/+$/, ''), prices: input.prices ?? [],
-      encryptedKey: input.apiKey ? encryptSecret(this.config.TRIAD_SECRET_KEY, ctx.projectId, input.apiKey) : null,
+      id, name: input.name, baseUrl: input.baseUrl.replace(/\/+$/, ''), prices: input.prices ?? [],
+      encryptedKey: input.apiKey ? encryptSecret(this.config, placeOfKey({ projectId: ctx.projectId, id }), input.apiKey) : null,
     });
     return provider ?? nameTaken('provider', input.name);
   }

@@ -41,16 +41,16 @@ export class LimiterService implements OnModuleDestroy {
    */
   async take(buckets: Bucket[], force = false): Promise<Taken> {
     const rested = this.restUntil;
-    if (rested > Date.now()) return this.takeLocally(buckets, force);
+    if (rested > performance.now()) return this.takeLocally(buckets, force);
     // Until Redis has answered, requests beside this one do not try it.
-    if (rested > 0) this.restUntil = Date.now() + REST_MS;
+    if (rested > 0) this.restUntil = performance.now() + REST_MS;
     try {
       const taken = await within(this.answerWithinMs, takeFromRedis(this.redis, buckets, force));
       this.restUntil = 0;
       return taken;
     } catch (error) {
       if (rested === 0) this.logger.warn(`Redis does not answer the limiter (${(error as Error).message}); each process counts by itself.`);
-      this.restUntil = Date.now() + REST_MS;
+      this.restUntil = performance.now() + REST_MS;
       return this.takeLocally(buckets, force);
     }
   }

@@ -1,4 +1,4 @@
-import { Column, CreateDateColumn, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
+import { Column, CreateDateColumn, Entity, Index, PrimaryGeneratedColumn, VirtualColumn } from 'typeorm';
 import type { JobName, JobPayload } from './jobs.js';
 
 /** A job to be put on its queue, written in the transaction that makes it due. */
@@ -17,6 +17,8 @@ export class OutboxEntity {
   @Column('text', { nullable: true }) traceContext: string | null;
   /** Not to be started before this time. */
   @Column('timestamptz', { default: () => 'now()' }) dueAt: Date;
+  /** Milliseconds until then when the row was read: by the clock of the database, as `dueAt` is. */
+  @VirtualColumn({ query: (row) => `greatest(0, extract(epoch FROM ${row}.due_at - clock_timestamp()) * 1000)::float8` }) delayMs: number;
   @CreateDateColumn({ type: 'timestamptz' }) createdAt: Date;
   @Column('timestamptz', { nullable: true }) dispatchedAt: Date | null;
 }

@@ -85,7 +85,7 @@ function messageOf(row: OutboxEntity): { name: string; data: object; opts: BulkJ
     opts: {
       ...(metadata && { telemetry: { metadata } }),
       jobId: `outbox-${row.id}`,
-      delay: Math.max(0, row.dueAt.getTime() - Date.now()),
+      delay: Math.ceil(row.delayMs),
       ...TRIES,
       removeOnComplete: { age: 3600, count: 1000 },
       removeOnFail: { age: 86_400, count: 1000 },

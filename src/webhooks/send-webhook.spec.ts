@@ -10,8 +10,8 @@ const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 
 describe('signedHeaders', () => {
   it('agrees with the published test vector', () => {
-    const message = { id: 'msg_p5jXN8AQM9LWM0D4loKWxJek', body: '{"test": 2432232314}' };
-    expect(signedHeaders([SECRET], message, new Date(1614265330_000))).toEqual({
+    const message = { id: 'msg_p5jXN8AQM9LWM0D4loKWxJek', body: '{"test": 2432232314}', at: new Date(1614265330_000) };
+    expect(signedHeaders([SECRET], message)).toEqual({
       'webhook-id': message.id,
       'webhook-timestamp': '1614265330',
       'webhook-signature': 'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=',
@@ -28,7 +28,7 @@ describe('sendWebhook', () => {
     server = createServer(listener).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`;
-    return sendWebhook(url, [SECRET], { id: 'evt_1', body: '{"type":"x"}' }, { dispatcher: new Agent(), signal });
+    return sendWebhook(url, [SECRET], { id: 'evt_1', body: '{"type":"x"}', at: new Date() }, { dispatcher: new Agent(), signal });
   }
 
   it('posts what the library verifies', async () => {
@@ -78,11 +78,11 @@ describe('sendWebhook', () => {
   });
 
   it('tells of a refused connection, a broken answer and Retry-After', async () => {
-    const refused = await sendWebhook('http://127.0.0.1:1/', [SECRET], { id: 'evt_1', body: '{}' }, { dispatcher: new Agent(), signal: AbortSignal.timeout(5_000) });
+    const refused = await sendWebhook('http://127.0.0.1:1/', [SECRET], { id: 'evt_1', body: '{}', at: new Date() }, { dispatcher: new Agent(), signal: AbortSignal.timeout(5_000) });
     expect(refused.attempt).toMatchObject({ status: null, response: expect.stringContaining('ECONNREFUSED') });
     const garbage = createTcpServer((socket) => { socket.end('no http\r\n\r\n'); }).listen(0, '127.0.0.1');
     await once(garbage, 'listening');
-    const broken = await sendWebhook(`http://127.0.0.1:${(garbage.address() as AddressInfo).port}/`, [SECRET], { id: 'evt_1', body: '{}' }, { dispatcher: new Agent(), signal: AbortSignal.timeout(5_000) });
+    const broken = await sendWebhook(`http://127.0.0.1:${(garbage.address() as AddressInfo).port}/`, [SECRET], { id: 'evt_1', body: '{}', at: new Date() }, { dispatcher: new Agent(), signal: AbortSignal.timeout(5_000) });
     garbage.close();
     expect(broken.attempt).toMatchObject({ status: null, response: expect.stringContaining('does not match the HTTP') });
     expect(await send((_, response) => response.writeHead(429, { 'retry-after': '120' }).end())).toMatchObject({ attempt: { status: 429 }, retryAfterMs: 120_000 });

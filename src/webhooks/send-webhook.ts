@@ -10,6 +10,8 @@ export interface WebhookMessage {
   /** The same on every attempt, so that a receiver knows one it has had. */
   id: string;
   body: string;
+  /** When it is sent. Receivers refuse what is minutes off, so this is the database's time and not a worker's. */
+  at: Date;
 }
 
 export interface Outcome {
@@ -18,11 +20,11 @@ export interface Outcome {
 }
 
 /** Headers of Standard Webhooks 1.0.0: HMAC-SHA256 over `id.timestamp.body`, one signature per secret. */
-export function signedHeaders(secrets: string[], message: WebhookMessage, at: Date): Record<string, string> {
+export function signedHeaders(secrets: string[], message: WebhookMessage): Record<string, string> {
   return {
     'webhook-id': message.id,
-    'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
-    'webhook-signature': secrets.map((secret) => new Webhook(secret).sign(message.id, at, message.body)).join(' '),
+    'webhook-timestamp': String(Math.floor(message.at.getTime() / 1000)),
+    'webhook-signature': secrets.map((secret) => new Webhook(secret).sign(message.id, message.at, message.body)).join(' '),
   };
 }
 
@@ -34,16 +36,18 @@ export function signedHeaders(secrets: string[], message: WebhookMessage, at: Da
  * @returns what happened; no failure of the receiver throws.
  */
 export async function sendWebhook(url: string, secrets: string[], message: WebhookMessage, via: { dispatcher: Dispatcher; signal: AbortSignal }): Promise<Outcome> {
-  const at = new Date();
+  const started = performance.now();
   const outcome = (status: number | null, response: string, retryAfterMs: number | null = null): Outcome => {
     webhookAttempts.inc({ outcome: status === null ? 'unanswered' : status >= 200 && status < 300 ? 'delivered' : 'refused' });
-    return { attempt: { at: at.toISOString(), status, milliseconds: Date.now() - at.getTime(), response }, retryAfterMs };
+    return { attempt: { at: message.at.toISOString(), status, milliseconds: Math.round(performance.now() - started), response }, retryAfterMs };
   };
   try {
-    const headers = { 'content-type': 'application/json', 'user-agent': 'triad-webhooks/1', ...signedHeaders(secrets, message, at) };
+    const headers = { 'content-type': 'application/json', 'user-agent': 'triad-webhooks/1', ...signedHeaders(secrets, message) };
     const response = await request(url, { method: 'POST', headers, body: message.body, ...via });
-    const retryAfter = [response.headers['retry-after']].flat()[0];
-    return outcome(response.statusCode, await firstKilobyte(response.body), parseRetryAfter(retryAfter, new Date()));
+    const [retryAfter, date] = ['retry-after', 'date'].map((name) => [response.headers[name]].flat()[0]);
+    // A date is meant by the receiver's clock, if it tells that.
+    const now = new Date(Date.parse(date ?? '') || message.at);
+    return outcome(response.statusCode, await firstKilobyte(response.body), parseRetryAfter(retryAfter, now));
   } catch (error) {
     return outcome(null, via.signal.aborted ? 'No answer in time.' : describe(error));
   }

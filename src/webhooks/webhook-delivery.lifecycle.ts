@@ -7,7 +7,7 @@ import { Outbox } from '../queue/outbox.js';
 import { EventService } from './event.service.js';
 import { nextDelay } from './retry-schedule.js';
 import type { Outcome } from './send-webhook.js';
-import { WebhookDeliveryEntity } from './webhook.entity.js';
+import { type DeliveryAttempt, WebhookDeliveryEntity } from './webhook.entity.js';
 import { WebhookRepository } from './webhook.repository.js';
 
 /** Longer than an attempt may take; a worker that has not recorded by then is gone. */
@@ -16,6 +16,9 @@ const CLAIM_SECONDS = 60;
 const DUE = "status = 'pending' AND next_attempt_at <= now() + interval '1 second'";
 const DAYS_OF_FAILING = 5;
 const DISABLED_BECAUSE = { gone: 'It answered 410 Gone.', failing: `Every attempt failed for ${DAYS_OF_FAILING} days.` };
+
+/** A delivery as it was read before an attempt. */
+type Attempted = Pick<WebhookDeliveryEntity, 'id' | 'endpointId' | 'attempts'>;
 
 const after = (milliseconds: number) => () => `now() + interval '${Math.round(milliseconds)} milliseconds'`;
 
@@ -47,8 +50,11 @@ export class WebhookDeliveryLifecycle {
   }
 
   /** @returns whether a delivery, as it was read, is now this worker's to attempt: not when it is over, not due or another's. */
-  claim(ctx: RequestContext, delivery: Pick<WebhookDeliveryEntity, 'id' | 'attempts'>): Promise<boolean> {
-    return this.change(ctx, delivery.id, `${DUE} AND ${untried(delivery)}`, { nextAttemptAt: after(CLAIM_SECONDS * 1000) });
+  async claim(ctx: RequestContext, delivery: Attempted): Promise<boolean> {
+    const [, claimed] = await this.database.manager(ctx).query<[unknown[], number]>(
+      `UPDATE webhook_deliveries SET next_attempt_at = now() + interval '${CLAIM_SECONDS} seconds'
+       WHERE id = $1 AND project_id = $2 AND ${DUE} AND ${untried(delivery)}`, [delivery.id, ctx.projectId]);
+    return claimed === 1;
   }
 
   /** Claims the endpoint's delivery that has been due longest. @returns its id, or null when none is due. */
@@ -61,7 +67,7 @@ export class WebhookDeliveryLifecycle {
   }
 
   /** Hands back a claimed delivery that was not attempted to its end. */
-  async release(ctx: RequestContext, delivery: WebhookDeliveryEntity): Promise<void> {
+  async release(ctx: RequestContext, delivery: Attempted): Promise<void> {
     await this.reschedule(ctx, delivery.id, `status = 'pending' AND ${untried(delivery)}`, 0, {});
   }
 
@@ -79,22 +85,12 @@ export class WebhookDeliveryLifecycle {
   }
 
   /** Writes down an attempt and what follows from it for the delivery and its endpoint. */
-  async record(ctx: RequestContext, delivery: WebhookDeliveryEntity, { attempt, retryAfterMs }: Outcome): Promise<void> {
-    const { id, endpointId } = delivery;
+  async record(ctx: RequestContext, delivery: Attempted, { attempt, retryAfterMs }: Outcome): Promise<void> {
     const attempts = [...delivery.attempts, attempt];
-    const succeeded = attempt.status !== null && attempt.status >= 200 && attempt.status < 300;
-    const delay = succeeded || attempt.status === 410 ? null : nextDelay(attempts.length, retryAfterMs);
-    await this.database.transaction(ctx, async (tx) => {
-      const days = succeeded ? await this.webhooks.endpointSucceeded(tx, endpointId) : await this.webhooks.endpointFailed(tx, endpointId);
-      if (delay === null) {
-        await this.change(tx, id, `status <> 'delivered' AND ${untried(delivery)}`, { attempts, status: succeeded ? 'delivered' : 'failed', nextAttemptAt: null });
-      } else if (!await this.reschedule(tx, id, `status = 'pending' AND ${untried(delivery)}`, delay, { attempts })) {
-        // The endpoint was disabled during the attempt, which is kept all the same.
-        await this.change(tx, id, `status = 'failed' AND ${untried(delivery)}`, { attempts });
-      }
-      if (attempt.status === 410) await this.disableFor(tx, endpointId, 'gone');
-      else if (days >= DAYS_OF_FAILING) await this.disableFor(tx, endpointId, 'failing');
-    });
+    if (attempt.status === null || attempt.status < 200 || attempt.status >= 300) return this.recordFailure(ctx, delivery, attempts, retryAfterMs);
+    // Without a transaction: the endpoint is well, whatever becomes of the delivery's row.
+    await this.webhooks.endpointSucceeded(ctx, delivery.endpointId);
+    await this.change(ctx, delivery.id, `status <> 'delivered' AND ${untried(delivery)}`, { attempts, status: 'delivered', nextAttemptAt: null });
   }
 
   /** Disables an endpoint and fails what is pending for it. @returns when, or null when it was disabled before. */
@@ -106,6 +102,22 @@ export class WebhookDeliveryLifecycle {
           .where({ projectId: tx.projectId, endpointId, status: 'pending' }).execute();
       }
       return disabledAt;
+    });
+  }
+
+  private recordFailure(ctx: RequestContext, delivery: Attempted, attempts: DeliveryAttempt[], retryAfterMs: number | null): Promise<void> {
+    const { id, endpointId } = delivery;
+    const gone = attempts.at(-1)!.status === 410;
+    const delay = gone ? null : nextDelay(attempts.length, retryAfterMs);
+    return this.database.transaction(ctx, async (tx) => {
+      const days = await this.webhooks.endpointFailed(tx, endpointId);
+      const pending = `status = 'pending' AND ${untried(delivery)}`;
+      const recorded = delay === null ? await this.change(tx, id, pending, { attempts, status: 'failed', nextAttemptAt: null })
+        : await this.reschedule(tx, id, pending, delay, { attempts });
+      // The endpoint was disabled during the attempt, which is kept all the same.
+      if (!recorded) await this.change(tx, id, `status = 'failed' AND ${untried(delivery)}`, { attempts });
+      if (gone) await this.disableFor(tx, endpointId, 'gone');
+      else if (days >= DAYS_OF_FAILING) await this.disableFor(tx, endpointId, 'failing');
     });
   }
 
@@ -148,4 +160,4 @@ export class WebhookDeliveryLifecycle {
 /** No attempt is under way, nor due within the minute. */
 const resting = (table = '') => `(${table}status <> 'pending' OR ${table}next_attempt_at > now() + interval '${CLAIM_SECONDS} seconds')`;
 /** No attempt has been recorded since the delivery was read. */
-const untried = ({ attempts }: Pick<WebhookDeliveryEntity, 'attempts'>) => `jsonb_array_length(attempts) = ${attempts.length}`;
+const untried = ({ attempts }: Attempted) => `jsonb_array_length(attempts) = ${attempts.length}`;

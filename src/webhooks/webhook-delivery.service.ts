@@ -9,7 +9,6 @@ import { EndpointSlots, type Slot } from './endpoint-slots.js';
 import { sendWebhook } from './send-webhook.js';
 import { signingSecretsAt } from './signing-secrets.js';
 import { WebhookDeliveryLifecycle } from './webhook-delivery.lifecycle.js';
-import type { EventEntity } from './webhook.entity.js';
 import { type DeliveryToAttempt, WebhookRepository } from './webhook.repository.js';
 
 const ATTEMPT_TIMEOUT_MS = 20_000;
@@ -39,8 +38,8 @@ export class WebhookDeliveryService implements OnApplicationShutdown {
   /** Makes one delivery per endpoint that wants the event. A second call for an event does nothing. */
   async fanOut(ctx: RequestContext, eventId: string): Promise<void> {
     await this.database.transaction(ctx, async (tx) => {
-      const event = await this.webhooks.takeForFanOut(tx, eventId);
-      if (event) await this.lifecycle.start(tx, eventId, await this.webhooks.endpointsWanting(tx, event.type));
+      const type = await this.webhooks.takeForFanOut(tx, eventId);
+      if (type !== null) await this.lifecycle.start(tx, eventId, await this.webhooks.endpointsWanting(tx, type));
     });
   }
 
@@ -102,8 +101,8 @@ export class WebhookDeliveryService implements OnApplicationShutdown {
 
   private async attempt(ctx: RequestContext, delivery: DeliveryToAttempt, stop: AbortSignal): Promise<void> {
     const { event, endpoint } = delivery;
-    const secrets = signingSecretsAt(this.config.TRIAD_SECRET_KEY, endpoint!, new Date());
-    const message = { id: event.id, body: payloadOf(event) };
+    const secrets = signingSecretsAt(this.config, 'webhook_endpoints', endpoint!, delivery.readAt);
+    const message = { id: event.id, body: payloadOf(event), at: delivery.readAt };
     const outcome = await within(ATTEMPT_TIMEOUT_MS, stop, (signal) => sendWebhook(endpoint!.url, secrets, message, { dispatcher: this.dispatcher, signal }));
     if (stop.aborted && outcome.attempt.status === null) await this.lifecycle.release(ctx, delivery);
     else await this.lifecycle.record(ctx, delivery, outcome);
@@ -129,4 +128,4 @@ async function within<T>(milliseconds: number, stop: AbortSignal, work: (signal:
   }
 }
 
-const payloadOf = ({ type, version, createdAt, data }: EventEntity): string => JSON.stringify({ type, version, timestamp: createdAt.toISOString(), data });
+const payloadOf = ({ type, version, createdAt, data }: DeliveryToAttempt['event']): string => JSON.stringify({ type, version, timestamp: createdAt.toISOString(), data });

@@ -1,4 +1,4 @@
-import { Column, CreateDateColumn, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
+import { Column, CreateDateColumn, Entity, Index, PrimaryColumn, Unique, VirtualColumn } from 'typeorm';
 
 @Entity('webhook_endpoints')
 export class WebhookEndpointEntity {
@@ -63,6 +63,8 @@ export class WebhookDeliveryEntity {
   /** When an attempt may start; while one is under way, when it counts as lost. Null unless pending. */
   @Column('timestamptz', { nullable: true, default: () => 'now()' }) nextAttemptAt: Date | null;
   @CreateDateColumn({ type: 'timestamptz' }) createdAt: Date;
+  /** When the row was read, by the database's clock. */
+  @VirtualColumn({ query: () => 'clock_timestamp()' }) readAt: Date;
 }
 
 /** The events of a time range on their way to one endpoint once more, a batch at a time. */

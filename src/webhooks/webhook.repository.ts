@@ -2,14 +2,27 @@ import { Injectable } from '@nestjs/common';
 import { In, IsNull, LessThan, Not, type QueryDeepPartialEntity, type SelectQueryBuilder } from 'typeorm';
 import type { RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
-import { type DeliveryStatus, EventEntity, WebhookDeliveryEntity, WebhookEndpointEntity, WebhookReplayEntity } from './webhook.entity.js';
+import type { SecretColumns } from './signing-secrets.js';
+import { type DeliveryAttempt, type DeliveryStatus, EventEntity, WebhookDeliveryEntity, WebhookEndpointEntity, WebhookReplayEntity } from './webhook.entity.js';
 
 /** A lapse of a message is noticed this long after it was due. */
 const OVERDUE = "now() - interval '30 seconds'";
 
 export type DeliveryWithEvent = WebhookDeliveryEntity & { event: EventEntity };
 /** All that an attempt needs; an endpoint may have been deleted. */
-export type DeliveryToAttempt = DeliveryWithEvent & { endpoint: WebhookEndpointEntity | null };
+export type DeliveryToAttempt = Pick<WebhookDeliveryEntity, 'id' | 'endpointId' | 'status' | 'attempts'> & {
+  event: Pick<EventEntity, 'id' | 'type' | 'version' | 'data' | 'createdAt'>;
+  /** When this was read, by the database's clock. */
+  readAt: Date;
+  endpoint: SecretColumns & Pick<WebhookEndpointEntity, 'url' | 'disabledAt' | 'failingSince'> | null;
+};
+
+interface AttemptRow {
+  endpoint_id: string; status: DeliveryStatus; attempts: DeliveryAttempt[];
+  event_id: string; type: string; version: number; data: object; created_at: Date;
+  encrypted_secret: string; previous_encrypted_secret: string | null; previous_secret_until: Date | null;
+  disabled_at: Date | null; failing_since: Date | null; read_at: Date;
+}
 
 /** What to list of an endpoint's deliveries; null: all. The range is of the deliveries' creation, without its end. */
 export interface DeliveryFilter {
@@ -29,12 +42,11 @@ export class WebhookRepository {
     await this.database.manager(ctx).insert(EventEntity, { ...event, projectId: ctx.projectId, fannedOutAt });
   }
 
-  /** Takes an event for fan-out. @returns null when that was done before. */
-  async takeForFanOut(ctx: RequestContext, id: string): Promise<EventEntity | null> {
-    const manager = this.database.manager(ctx);
-    const key = { id, projectId: ctx.projectId };
-    const taken = await manager.update(EventEntity, { ...key, fannedOutAt: IsNull() }, { fannedOutAt: () => 'now()' });
-    return taken.affected === 1 ? manager.findOneByOrFail(EventEntity, key) : null;
+  /** Takes an event for fan-out. @returns its type, or null when that was done before. */
+  async takeForFanOut(ctx: RequestContext, id: string): Promise<string | null> {
+    const { raw } = await this.database.manager(ctx).createQueryBuilder().update(EventEntity).set({ fannedOutAt: () => 'now()' })
+      .where({ id, projectId: ctx.projectId, fannedOutAt: IsNull() }).returning('type').execute() as { raw: { type: string }[] };
+    return raw[0]?.type ?? null;
   }
 
   /** Events, of any project, whose fan-out should have happened. */
@@ -101,10 +113,8 @@ export class WebhookRepository {
     return raw[0]?.disabled_at ?? null;
   }
 
-  /** @returns 0: for how many days every attempt has failed. */
-  async endpointSucceeded(ctx: RequestContext, id: string): Promise<number> {
+  async endpointSucceeded(ctx: RequestContext, id: string): Promise<void> {
     await this.database.manager(ctx).update(WebhookEndpointEntity, { id, projectId: ctx.projectId, failingSince: Not(IsNull()) }, { failingSince: null });
-    return 0;
   }
 
   /** Locks the endpoint. @returns for how many days every attempt has failed. */
@@ -119,10 +129,22 @@ export class WebhookRepository {
     return this.deliveries(ctx).andWhere({ id }).getOne() as Promise<DeliveryWithEvent | null>;
   }
 
-  /** A delivery with its event and its endpoint. */
-  findToAttempt(ctx: RequestContext, id: string): Promise<DeliveryToAttempt | null> {
-    return this.deliveries(ctx).leftJoinAndMapOne('delivery.endpoint', WebhookEndpointEntity, 'endpoint', 'endpoint.id = delivery.endpointId')
-      .andWhere({ id }).getOne() as Promise<DeliveryToAttempt | null>;
+  /** A delivery with its event and its endpoint: one plain statement, since it runs once per attempt. */
+  async findToAttempt(ctx: RequestContext, id: string): Promise<DeliveryToAttempt | null> {
+    const [row] = await this.database.manager(ctx).query<(AttemptRow & { url: string | null })[]>(
+      `SELECT d.endpoint_id, d.status, d.attempts, e.id AS event_id, e.type, e.version, e.data, e.created_at,
+         w.url, w.encrypted_secret, w.previous_encrypted_secret, w.previous_secret_until, w.disabled_at, w.failing_since, clock_timestamp() AS read_at
+       FROM webhook_deliveries d JOIN events e ON e.id = d.event_id LEFT JOIN webhook_endpoints w ON w.id = d.endpoint_id
+       WHERE d.id = $1 AND d.project_id = $2`, [id, ctx.projectId]);
+    if (!row) return null;
+    return {
+      id, readAt: row.read_at, endpointId: row.endpoint_id, status: row.status, attempts: row.attempts,
+      event: { id: row.event_id, type: row.type, version: row.version, data: row.data, createdAt: row.created_at },
+      endpoint: row.url === null ? null : {
+        id: row.endpoint_id, projectId: ctx.projectId, url: row.url, disabledAt: row.disabled_at, failingSince: row.failing_since,
+        encryptedSecret: row.encrypted_secret, previousEncryptedSecret: row.previous_encrypted_secret, previousSecretUntil: row.previous_secret_until,
+      },
+    };
   }
 
   listDeliveries(ctx: RequestContext, endpointId: string, filter: DeliveryFilter, first: number, beforeId: string | null): Promise<DeliveryWithEvent[]> {

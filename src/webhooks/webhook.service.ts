@@ -5,12 +5,11 @@ import { newId } from '../common/ids.js';
 import { assertPublicUrl } from '../common/outbound.js';
 import { decodeCursor, type Page, type PageArgs, toPage } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
-import { encryptSecret } from '../common/secrets.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { Database } from '../database/database.js';
 import { checkEventTypes } from './event-types.js';
 import { EventService } from './event.service.js';
-import { newSigningSecret, rotatedTo } from './signing-secrets.js';
+import { newSigningSecret, rotatedTo, sealSigningSecret } from './signing-secrets.js';
 import { WebhookDeliveryLifecycle } from './webhook-delivery.lifecycle.js';
 import type { WebhookEndpointEntity } from './webhook.entity.js';
 import { type DeliveryFilter, type DeliveryWithEvent, WebhookRepository } from './webhook.repository.js';
@@ -41,9 +40,10 @@ export class WebhookService {
   async createEndpoint(ctx: RequestContext, url: string, eventTypes: string[], description: string | null): Promise<{ endpoint: WebhookEndpointEntity; secret: string }> {
     checkEventTypes(eventTypes);
     const secret = newSigningSecret();
+    const id = newId('whk');
     const endpoint = await this.webhooks.addEndpoint(ctx, {
-      id: newId('whk'), url: this.checkedUrl(url), description, eventTypes: [...new Set(eventTypes)],
-      encryptedSecret: encryptSecret(this.config.TRIAD_SECRET_KEY, ctx.projectId, secret),
+      id, url: this.checkedUrl(url), description, eventTypes: [...new Set(eventTypes)],
+      encryptedSecret: sealSigningSecret(this.config, 'webhook_endpoints', { id, projectId: ctx.projectId }, secret),
     });
     return { endpoint, secret };
   }
@@ -72,7 +72,7 @@ export class WebhookService {
       const endpoint = await this.webhooks.lockEndpoint(tx, id);
       if (!endpoint) throw notFound('webhook endpoint', id);
       const secret = newSigningSecret();
-      await this.webhooks.updateEndpoint(tx, id, rotatedTo(encryptSecret(this.config.TRIAD_SECRET_KEY, tx.projectId, secret), endpoint, overlapSeconds));
+      await this.webhooks.updateEndpoint(tx, id, rotatedTo(this.config, 'webhook_endpoints', secret, endpoint, overlapSeconds));
       return { endpoint: await this.findEndpoint(tx, id), secret };
     });
   }

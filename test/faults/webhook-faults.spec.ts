@@ -122,8 +122,8 @@ describe('faults of receivers', () => {
     const verifiesAt = (secret: string, at: Date) => {
       vi.useFakeTimers({ toFake: ['Date'], now: at });
       try {
-        const secrets = signingSecretsAt(gateway.app.get<Config>(CONFIG).TRIAD_SECRET_KEY, row, new Date());
-        return new Webhook(secret).verify('{"a":1}', signedHeaders(secrets, { id: 'msg_1', body: '{"a":1}' }, new Date()));
+        const secrets = signingSecretsAt(gateway.app.get<Config>(CONFIG), 'webhook_endpoints', row, new Date());
+        return new Webhook(secret).verify('{"a":1}', signedHeaders(secrets, { id: 'msg_1', body: '{"a":1}', at: new Date() }));
       } finally {
         vi.useRealTimers();
       }

@@ -6,7 +6,7 @@ import { createServer, type IncomingHttpHeaders, type Server, type ServerRespons
 import type { AddressInfo } from 'node:net';
 import { Webhook } from 'standardwebhooks';
 import { expect, vi } from 'vitest';
-import { RequestContext } from '../../src/common/request-context.js';
+import type { RequestContext } from '../../src/common/request-context.js';
 import { Database } from '../../src/database/database.js';
 import type { EventData, EventType } from '../../src/webhooks/event-types.js';
 import { EventService } from '../../src/webhooks/event.service.js';

@@ -26,12 +26,22 @@ const MUTATIONS: Record<string, Caller> = {
   setModelAlias: 'deployer',
   createApiKey: 'admin',
   createProvider: 'admin',
+  createInboundWebhook: 'admin',
   createWebhookEndpoint: 'admin',
+  deleteInboundWebhook: 'admin',
+  deleteWebhookEndpoint: 'admin',
   disableWebhookEndpoint: 'admin',
   enableWebhookEndpoint: 'admin',
   redeliverWebhook: 'admin',
+  replayWebhooks: 'admin',
   revokeApiKey: 'admin',
   rotateApiKey: 'admin',
+  rotateInboundWebhookSecret: 'admin',
+  rotateWebhookSecret: 'admin',
+  sendTestWebhook: 'admin',
+  setApiKeyLimits: 'admin',
+  setProjectLimits: 'admin',
+  updateWebhookEndpoint: 'admin',
   createProject: 'platform',
   renameProject: 'platform',
 };
@@ -44,6 +54,7 @@ const ROUTES: Record<string, Caller> = {
   'post /v1/chat/completions': 'viewer',
   'post /v1/files': 'editor',
   'delete /v1/files/{id}': 'editor',
+  'post /v1/hooks/{provider}/{id}': 'viewer', // a signature stands in for a key
 };
 
 const schema = buildSchema(readFileSync('schema.graphql', 'utf8'));

@@ -98,7 +98,7 @@ describe('webhooks in', () => {
     expect(receiving.receiver.received[0]!.body.length).toBeLessThan(20_000);
   });
 
-  it('have a URL that is unknown after deletion, with another provider, or to another tenant', async () => {
+  it('have a URL that takes nothing after deletion, with another provider, or to another tenant', async () => {
     const { inboundWebhook: { id, path }, secret } = await create('openai');
     const { inboundWebhooks } = await gateway.graphql('{ inboundWebhooks { nodes { id description } } }');
     expect(inboundWebhooks.nodes).toContainEqual({ id, description: 'theirs' });

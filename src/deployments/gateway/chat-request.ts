@@ -13,7 +13,7 @@ const chatRequest = z.looseObject({
     ref: z.string().optional(),
     name: z.string().optional(),
     label: z.string().optional(),
-    version: z.number().int().optional(),
+    version: z.int32().optional(),
     variables: z.record(z.string(), z.unknown()).default({}),
   }).describe('A registered prompt that the server renders; its messages go before those of the request').refine((prompt) => (prompt.ref === undefined) !== (prompt.name === undefined), { message: 'give either ref, or name with label or version' })
     .optional(),

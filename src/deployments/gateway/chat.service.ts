@@ -9,7 +9,7 @@ import { AdmissionService } from '../../limits/admission.service.js';
 import type { Reservation } from '../../limits/buckets.js';
 import { countGatewayUse } from '../../observability/gateway-use.js';
 import { PromptService } from '../../prompts/prompt.service.js';
-import type { ProviderEntity } from '../deployment.entity.js';
+import { placeOfKey, type ProviderEntity } from '../deployment.entity.js';
 import type { ChatMessage, ChatRequest } from '../runtime/chat.types.js';
 import { RuntimeService } from '../runtime/runtime.service.js';
 import { call, type UpstreamAnswer, wholeText } from '../runtime/upstream.js';
@@ -58,7 +58,7 @@ export class ChatService implements OnModuleDestroy {
       };
       const answer = target.kind === 'registry'
         ? await this.runtime.stream(ctx, target.version, upstreamRequest, signal)
-        : await this.callProvider(ctx, target.provider, { ...upstreamRequest, model: target.model }, signal);
+        : await this.callProvider(target.provider, { ...upstreamRequest, model: target.model }, signal);
       return await toChatAnswer(answer, target.kind === 'provider' ? target.provider.name : null, upstreamRequest.messages, settle);
     } catch (error) {
       settle(NO_TOKENS);
@@ -77,8 +77,8 @@ export class ChatService implements OnModuleDestroy {
     return this.prompts.render(version, prompt.variables);
   }
 
-  private callProvider(ctx: RequestContext, provider: ProviderEntity, request: object, signal: AbortSignal): Promise<UpstreamAnswer> {
-    const key = provider.encryptedKey && decryptSecret(this.config.TRIAD_SECRET_KEY, ctx.projectId, provider.encryptedKey);
+  private callProvider(provider: ProviderEntity, request: object, signal: AbortSignal): Promise<UpstreamAnswer> {
+    const key = provider.encryptedKey && decryptSecret(this.config, placeOfKey(provider), provider.encryptedKey);
     return call({
       dispatcher: this.dispatcher,
       url: provider.baseUrl,

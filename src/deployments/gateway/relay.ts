@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { Readable } from 'node:stream';
 import { DomainError } from '../../common/errors.js';
 import { httpError } from '../../common/http-error.filter.js';
-import { errorOf, type UpstreamAnswer } from '../runtime/upstream.js';
+import { errorOf, type UpstreamAnswer, wholeText } from '../runtime/upstream.js';
 
 /** An answer ready to be sent: OpenAI's JSON, OpenAI's error, or a stream of server-sent events. */
 export interface ChatAnswer {
@@ -14,6 +14,8 @@ export interface ChatAnswer {
 const logger = new Logger('Chat');
 /** An event ends with an empty line (WHATWG server-sent events; CRLF and LF are both in use). */
 const EVENT_END = /\r?\n\r?\n/g;
+/** A provider that never ends an event shall not fill this process's memory. */
+const MAX_EVENT_CHARACTERS = 4_000_000;
 const DONE = /(^|\n)data:\s*\[DONE\]\s*$/;
 
 /**
@@ -28,6 +30,7 @@ export async function* relayEvents(body: AsyncIterable<Buffer>, seen?: (events: 
   try {
     for await (const chunk of body) {
       rest += decoder.decode(chunk, { stream: true });
+      if (rest.length > MAX_EVENT_CHARACTERS + chunk.length) throw new Error(`an event has more than ${MAX_EVENT_CHARACTERS} characters`);
       const ends = [...rest.matchAll(EVENT_END)];
       const end = ends.at(-1);
       if (!end) continue;
@@ -55,7 +58,7 @@ function brokenOff(reason: string): string {
  * @param provider its name; null for the own runtime
  */
 export async function relayRefusal(answer: UpstreamAnswer, provider: string | null): Promise<ChatAnswer> {
-  const text = await answer.body.text();
+  const text = await wholeText(answer);
   const error = errorOf(text);
   const who = provider === null ? 'The runtime' : `Provider ${JSON.stringify(provider)}`;
   const headers: Record<string, string> = { 'content-type': 'application/json; charset=utf-8' };

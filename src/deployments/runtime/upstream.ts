@@ -6,6 +6,9 @@ import { DomainError, type ErrorCode } from '../../common/errors.js';
 /** An answer in one piece comes only when it is whole, and on a busy machine it queues before. */
 const ANSWER_TIMEOUT_MS = 10 * 60_000;
 
+/** More than any completion. A server that never ends its answer shall not fill this process's memory. */
+const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
+
 /** An answer whose body has not been read. Whoever gets one must read or destroy the body. */
 export interface UpstreamAnswer {
   status: number;
@@ -48,12 +51,22 @@ export async function call(upstream: Upstream, path: string, body?: object, sign
   }
 }
 
-/** @throws DomainError upstream_failed when the body breaks off. */
-export function wholeText(answer: UpstreamAnswer): Promise<string> {
-  return answer.body.text().catch((error: unknown) => {
+/** @throws DomainError upstream_failed when the body breaks off, or has more than 32 MiB. */
+export async function wholeText({ body }: UpstreamAnswer): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes > MAX_ANSWER_BYTES) break; // leaving the loop destroys the body and its connection
+    }
+  } catch (error) {
     if ((error as Error).name === 'AbortError') throw error;
     throw new DomainError('upstream_failed', `The model's answer broke off (${reasonOf(error)}); ask again.`);
-  });
+  }
+  if (bytes > MAX_ANSWER_BYTES) throw new DomainError('upstream_failed', `The model's answer has more than ${MAX_ANSWER_BYTES} bytes and was not read to its end.`);
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 function reasonOf(error: unknown): string {

@@ -10,7 +10,7 @@ import { InboundWebhookService } from './inbound-webhook.service.js';
 export class InboundWebhookController {
   constructor(private readonly inbound: InboundWebhookService) {}
 
-  @ApiOperation({ summary: 'Takes a webhook, signed as Standard Webhooks 1.0.0 says', description: 'The path is that of an inbound webhook (createInboundWebhook). A `webhook-id` that was taken before is answered alike and changes nothing. 401 when the signature does not verify or the time is more than five minutes off.' })
+  @ApiOperation({ summary: 'Takes a webhook, signed as Standard Webhooks 1.0.0 says', description: 'The path is that of an inbound webhook (createInboundWebhook). A `webhook-id` that was taken before is answered alike and changes nothing. 401 when the signature does not verify, the time is more than five minutes off, or there is no such path.' })
   @ApiHeader({ name: 'webhook-id', required: true })
   @ApiHeader({ name: 'webhook-timestamp', required: true, description: 'Unix time, seconds' })
   @ApiHeader({ name: 'webhook-signature', required: true, description: '`v1,<base64>`, several separated by spaces' })

@@ -1,4 +1,4 @@
-import { Column, CreateDateColumn, Entity, Index, PrimaryColumn } from 'typeorm';
+import { Column, CreateDateColumn, Entity, Index, PrimaryColumn, VirtualColumn } from 'typeorm';
 
 /** Whose webhooks can come in; `standard` is any sender that signs as Standard Webhooks 1.0.0 says. */
 export const INBOUND_PROVIDERS = ['openai', 'standard'] as const;
@@ -15,6 +15,8 @@ export class InboundWebhookEntity {
   /** The secret before the last change; what it signed is taken too until `previousSecretUntil`. */
   @Column('text', { nullable: true }) previousEncryptedSecret: string | null;
   @Column('timestamptz', { nullable: true }) previousSecretUntil: Date | null;
+  /** When the row was read, by the database's clock. */
+  @VirtualColumn({ query: () => 'clock_timestamp()' }) readAt: Date;
   @CreateDateColumn({ type: 'timestamptz' }) createdAt: Date;
 }
 

@@ -1,5 +1,6 @@
 import { Args, ID, Mutation, Parent, Query, ResolveField, Resolver } from '@nestjs/graphql';
 import { Ctx } from '../../auth/carrier.js';
+import { RequiresRole } from '../../auth/requires-role.js';
 import { PageArgs } from '../../common/pagination.js';
 import type { RequestContext } from '../../common/request-context.js';
 import { InboundWebhookService } from './inbound-webhook.service.js';
@@ -19,16 +20,19 @@ export class InboundWebhookResolver {
     return this.inbound.list(ctx, page);
   }
 
+  @RequiresRole('admin')
   @Mutation(() => InboundWebhookWithSecret, { description: 'Makes a URL for a provider\'s webhooks. Errors: bad_input.' })
   createInboundWebhook(@Ctx() ctx: RequestContext, @Args() { provider, secret, description }: CreateInboundWebhookArgs) {
     return this.inbound.create(ctx, provider, secret ?? null, description ?? null);
   }
 
+  @RequiresRole('admin')
   @Mutation(() => InboundWebhookWithSecret, { description: 'Puts another secret in place: the sender\'s, or a new one. Errors: bad_input, not_found.' })
   rotateInboundWebhookSecret(@Ctx() ctx: RequestContext, @Args() { id, secret, overlapSeconds }: RotateInboundWebhookSecretArgs) {
     return this.inbound.rotateSecret(ctx, id, secret ?? null, overlapSeconds);
   }
 
+  @RequiresRole('admin')
   @Mutation(() => ID, { description: 'Deletes an inbound webhook; its events stay. Answers its id. Errors: not_found.' })
   async deleteInboundWebhook(@Ctx() ctx: RequestContext, @Args('id', { type: () => ID }) id: string) {
     await this.inbound.remove(ctx, id);

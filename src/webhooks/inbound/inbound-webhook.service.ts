@@ -3,11 +3,10 @@ import { notFound } from '../../common/errors.js';
 import { newId } from '../../common/ids.js';
 import { decodeCursor, type Page, type PageArgs, toPage } from '../../common/pagination.js';
 import { RequestContext } from '../../common/request-context.js';
-import { encryptSecret } from '../../common/secrets.js';
 import { CONFIG, type Config } from '../../config/config.js';
 import { Database } from '../../database/database.js';
 import { EventService } from '../event.service.js';
-import { checkSigningSecret, newSigningSecret, rotatedTo, signingSecretsAt } from '../signing-secrets.js';
+import { checkSigningSecret, newSigningSecret, rotatedTo, sealSigningSecret, signingSecretsAt } from '../signing-secrets.js';
 import { checkBody, type InboundRequest, payloadOf, verifiedId } from './inbound-message.js';
 import type { InboundProvider, InboundWebhookEntity } from './inbound-webhook.entity.js';
 import { InboundWebhookRepository } from './inbound-webhook.repository.js';
@@ -34,8 +33,10 @@ export class InboundWebhookService {
    * @throws DomainError bad_input when it is no signing secret.
    */
   async create(ctx: RequestContext, provider: InboundProvider, given: string | null, description: string | null): Promise<WithSecret> {
-    const { encryptedSecret, secret } = this.seal(ctx, given);
-    return { inboundWebhook: await this.inbound.add(ctx, { id: newId('whin'), provider, description, encryptedSecret }), secret };
+    const secret = secretOf(given);
+    const id = newId('whin');
+    const encryptedSecret = sealSigningSecret(this.config, 'inbound_webhooks', { id, projectId: ctx.projectId }, secret);
+    return { inboundWebhook: await this.inbound.add(ctx, { id, provider, description, encryptedSecret }), secret: given === null ? secret : null };
   }
 
   /**
@@ -46,9 +47,9 @@ export class InboundWebhookService {
     return this.database.transaction(ctx, async (tx) => {
       const before = await this.inbound.lock(tx, id);
       if (!before) throw notFound('inbound webhook', id);
-      const { encryptedSecret, secret } = this.seal(tx, given);
-      await this.inbound.update(tx, id, rotatedTo(encryptedSecret, before, overlapSeconds));
-      return { inboundWebhook: await this.find(tx, id), secret };
+      const secret = secretOf(given);
+      await this.inbound.update(tx, id, rotatedTo(this.config, 'inbound_webhooks', secret, before, overlapSeconds));
+      return { inboundWebhook: await this.find(tx, id), secret: given === null ? secret : null };
     });
   }
 
@@ -74,15 +75,15 @@ export class InboundWebhookService {
   /**
    * Takes a message: an event `inbound.<provider>` in the transaction that remembers its id. One that was taken before
    * changes nothing.
-   * @throws DomainError unauthenticated for what the secret of the URL did not sign, or not within five minutes of now, as
-   *   for a URL that there is not; bad_input, bad_data, too_large.
+   * @throws DomainError unauthenticated for what the URL's secret did not sign, or not within five minutes of now, and for a
+   * URL that there is not; bad_input, bad_data, too_large.
    */
   async receive(provider: string, id: string, request: InboundRequest): Promise<void> {
     const raw = checkBody(request);
     const source = await this.inbound.findForSender(provider, id);
     // A URL that there is not refuses as one whose secret the sender does not have: nobody learns which there are.
-    const webhookId = verifiedId(request.headers, raw, source ? signingSecretsAt(this.config.TRIAD_SECRET_KEY, source, new Date()) : [newSigningSecret()]);
-    if (!source) return;
+    const webhookId = verifiedId(request.headers, raw, source ? signingSecretsAt(this.config, 'inbound_webhooks', source, source.readAt) : [newSigningSecret()]);
+    if (!source) throw new Error('A signature verified by a secret that nobody has');
     const payload = payloadOf(request.body);
     const type = typeof payload['type'] === 'string' ? payload['type'] : null;
     const ctx = RequestContext.forJob(source.projectId, `inbound.${source.provider}`);
@@ -91,10 +92,10 @@ export class InboundWebhookService {
       await this.events.emit(tx, `inbound.${source.provider}`, { inboundWebhookId: source.id, webhookId, type, payload });
     });
   }
+}
 
-  private seal(ctx: RequestContext, given: string | null): { encryptedSecret: string; secret: string | null } {
-    if (given !== null) checkSigningSecret(given);
-    const secret = given ?? newSigningSecret();
-    return { encryptedSecret: encryptSecret(this.config.TRIAD_SECRET_KEY, ctx.projectId, secret), secret: given === null ? secret : null };
-  }
+/** The sender's secret, or a new one. */
+function secretOf(given: string | null): string {
+  if (given !== null) checkSigningSecret(given);
+  return given ?? newSigningSecret();
 }
