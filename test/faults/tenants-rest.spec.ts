@@ -2,21 +2,21 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { metrics, numbered, postEvents } from '../helpers/run-events.js';
 import { answerTo } from '../helpers/tenant-attacks.js';
 import { checksums, normalise, twin } from '../helpers/tenant-rows.js';
-import { CURSORS, documentedRoutes, ELSEWHERE, inputsOf, ordinary, requestOf, ROUTE_ATTACKS, ROUTES, type Sent } from '../helpers/tenant-routes.js';
+import { CURSORS, documentedRoutes, ELSEWHERE, inputsOf, OPERATORS, ordinary, requestOf, ROUTE_ATTACKS, ROUTES, type Sent } from '../helpers/tenant-routes.js';
 import { MARKERS, OTHER, startTenants, type Tenants } from '../helpers/tenants.js';
 
 /** `/v1/files/{id}`, as documents and routers write it. */
 const shape = (path: string) => path.replace(/\/?(?:\{\w+\}|:\w+|\*)/g, '/?');
 
-/** Every path that the server answers to, from the router's own drawing of its tree. */
-function routed(drawing: string): string[] {
+/** Every path that the server answers to, with its methods, from the router's own drawing of its tree. */
+function routed({ gateway }: Tenants): { path: string; methods: string[] }[] {
   const above: string[] = [];
-  return drawing.split('\n').flatMap((line) => {
+  return gateway.app.getHttpAdapter().getInstance().printRoutes({ commonPrefix: false }).split('\n').flatMap((line) => {
     const [, indent, part, methods] = /^([│ ]*)[├└]── (\S+)(?: \((.+)\))?/.exec(line) ?? [];
     if (part === undefined) return [];
     above.length = indent!.length / 4;
     above.push(part);
-    return methods ? [above.join('')] : [];
+    return methods ? [{ path: above.join(''), methods: methods.split(', ') }] : [];
   });
 }
 
@@ -42,9 +42,18 @@ describe('a tenant with another\'s ids sees what it sees with ids of nothing: RE
 
   it('knows of each route that the server answers to', () => {
     const known = new Set([...documentedRoutes().map((route) => shape(route.split(' ')[1]!)), ...Object.keys(ELSEWHERE).map(shape)]);
-    const paths = routed(tenants.gateway.app.getHttpAdapter().getInstance().printRoutes({ commonPrefix: false }));
+    const paths = routed(tenants).map(({ path }) => path).filter((path) => !path.startsWith(OPERATORS));
     expect(paths.length).toBeGreaterThan(5);
     expect(paths.filter((path) => !known.has(shape(path))), 'Describe them in openapi.json, or say in ELSEWHERE where they are tested').toEqual([]);
+  });
+
+  it('keeps from tenants what is for operators', async () => {
+    // What a wildcard matches are scripts and styles.
+    const below = routed(tenants).filter(({ path }) => path.startsWith(OPERATORS) && !path.endsWith('*'));
+    const routes = below.flatMap(({ path, methods }) => methods.map((method) => [method, path.replace(/:\w+/g, 'x')] as const));
+    expect(routes.length).toBeGreaterThan(5);
+    for (const [method, path] of routes) expect([method, path, (await tenants.own.as.fetch(path, { method })).status]).toEqual([method, path, 403]);
+    expect(tenants.leaked(await (await tenants.own.as.fetch('/metrics')).text())).toEqual([]);
   });
 
   it.each(documentedRoutes().filter((route) => route.startsWith('GET ')))('%s shows each tenant its own only', async (route) => {

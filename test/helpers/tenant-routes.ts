@@ -51,10 +51,13 @@ export const ROUTES: Record<string, Places> = {
 
 /** Lists whose caller may only see an end of a list, whatever the cursor: nothing is told apart there. */
 export const CURSORS = new Set(['GET /v1/files query.after']);
-/** Routes that are not in openapi.json, each with where it is tested. */
+/** Below it routes are for the platform's keys. */
+export const OPERATORS = '/admin/';
+/** Other routes that are not in openapi.json, each with where test/faults tests it. */
 export const ELSEWHERE = {
-  '/graphql': 'test/faults/tenants.spec.ts',
-  '/internal/runs/:jobId/events': 'test/faults/tenants-rest.spec.ts, by hand: its callers are trainers',
+  '/metrics': 'below: for operators, and of no tenant',
+  '/graphql': 'tenants.spec.ts',
+  '/internal/runs/:jobId/events': 'below: its callers are trainers',
 };
 
 interface Schema { $ref?: string; properties?: Record<string, Schema>; items?: Schema; allOf?: Schema[]; anyOf?: Schema[]; oneOf?: Schema[] }
