@@ -17,7 +17,7 @@ export function redact(value: unknown, depth = 0): unknown {
     return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}… (${text.length} characters)` : text;
   }
   if (value === null || typeof value !== 'object') return typeof value === 'bigint' ? String(value) : value;
-  if (value instanceof Date) return value.toISOString();
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
   if (depth === DEEPEST) return '…';
   if (Array.isArray(value)) {
     const kept = value.slice(0, LONGEST_LIST).map((each) => redact(each, depth + 1));
