@@ -43,7 +43,7 @@ export async function secureTenants(source: DataSource, role: TenantRole): Promi
   await source.query(`GRANT CONNECT ON DATABASE ${database} TO ${name}`);
   await source.query(`GRANT USAGE ON SCHEMA public TO ${name}`);
   for (const { table, column, secured } of await tenantTables(source)) {
-    const rights = column === 'id' ? 'SELECT, UPDATE' : APPEND_ONLY.includes(table) ? 'SELECT, INSERT' : 'SELECT, INSERT, UPDATE, DELETE';
+    const rights = column === 'id' ? 'SELECT' : APPEND_ONLY.includes(table) ? 'SELECT, INSERT' : 'SELECT, INSERT, UPDATE, DELETE';
     await source.query(`GRANT ${rights} ON "${table}" TO ${name}`);
     if (secured) continue;
     await source.query(`ALTER TABLE "${table}" ENABLE ROW LEVEL SECURITY`);

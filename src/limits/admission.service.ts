@@ -88,12 +88,12 @@ function refusalHeaders(buckets: Bucket[], { states }: Taken, refused: number): 
 
 function refusal({ of, counts, limit, cost, endsAt }: Bucket, { states }: Taken, index: number): DomainError {
   const whose = of === 'key' ? 'This API key' : 'This project';
-  const raise = of === 'key' ? 'setApiKeyLimits' : 'setProjectLimits';
+  const raise = of === 'key' ? 'An admin raises it with setApiKeyLimits' : 'The operator raises it with setProjectLimits';
   if (counts === 'budget') {
-    return new DomainError('insufficient_quota', `${whose} has spent its budget of ${limit / MICROS} for this month. An admin raises it with ${raise}; it starts anew on ${new Date(endsAt).toISOString().slice(0, 10)}.`);
+    return new DomainError('insufficient_quota', `${whose} has spent its budget of ${limit / MICROS} for this month. ${raise}; it starts anew on ${new Date(endsAt).toISOString().slice(0, 10)}.`);
   }
   if (cost > limit) {
-    return new DomainError('rate_limited', `The request asks for about ${cost} tokens, and ${whose.toLowerCase().replace('api', 'API')} may use ${limit} per minute. Lower max_tokens or shorten the messages, or have an admin raise the limit with ${raise}.`, counts);
+    return new DomainError('rate_limited', `The request asks for about ${cost} tokens, and ${whose.toLowerCase().replace('api', 'API')} may use ${limit} per minute. Lower max_tokens or shorten the messages. ${raise}.`, counts);
   }
-  return new DomainError('rate_limited', `${whose} has reached its limit of ${limit} ${counts} per minute. Try again in ${retryAfterSeconds(states[index]!)} s, or have an admin raise the limit with ${raise}.`, counts);
+  return new DomainError('rate_limited', `${whose} has reached its limit of ${limit} ${counts} per minute. Try again in ${retryAfterSeconds(states[index]!)} s. ${raise}.`, counts);
 }

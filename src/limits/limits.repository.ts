@@ -73,8 +73,10 @@ export class LimitsRepository {
       [column('projectId'), column('keyId'), column('month'), column('promptTokens'), column('completionTokens'), column('costMicros')]);
   }
 
-  async setProjectLimits(ctx: RequestContext, limits: Limits): Promise<void> {
-    await this.database.manager(ctx).update(ProjectEntity, { id: ctx.projectId }, { limits });
+  /** Within a command of the platform's. @returns whether there is such a project. */
+  async setProjectLimits(tx: RequestContext, projectId: string, limits: Limits): Promise<boolean> {
+    const { affected } = await this.database.manager(tx).update(ProjectEntity, { id: projectId }, { limits });
+    return affected === 1;
   }
 
   /** @returns whether there is such a key. */

@@ -1,7 +1,7 @@
 import { Args, ID, Mutation, Parent, ResolveField, Resolver } from '@nestjs/graphql';
 import { Project } from '../auth/access.types.js';
 import { Ctx } from '../auth/carrier.js';
-import { RequiresRole } from '../auth/requires-role.js';
+import { RequiresPlatform, RequiresRole } from '../auth/requires-role.js';
 import type { RequestContext } from '../common/request-context.js';
 import { LimitsService } from './limits.service.js';
 import { LimitSettings, LimitsInput, LimitsReport } from './limits.types.js';
@@ -15,10 +15,14 @@ export class LimitsResolver {
     return project.id === ctx.projectId ? this.service.report(ctx) : null;
   }
 
-  @RequiresRole('admin')
-  @Mutation(() => LimitSettings, { description: 'Sets all limits of the caller\'s project, for all processes at once. Errors: bad_input, forbidden.' })
-  setProjectLimits(@Ctx() ctx: RequestContext, @Args('limits') limits: LimitsInput) {
-    return this.service.setProjectLimits(ctx, limits);
+  @RequiresPlatform()
+  @Mutation(() => LimitSettings, { description: 'Sets all limits of a project, for all processes at once; for platform keys, so that no tenant lifts its own. Errors: bad_input, not_found, forbidden.' })
+  setProjectLimits(
+    @Ctx() ctx: RequestContext,
+    @Args('limits') limits: LimitsInput,
+    @Args('projectId', { type: () => ID, nullable: true, description: 'Without it: the caller\'s own.' }) projectId?: string | null,
+  ) {
+    return this.service.setProjectLimits(ctx, projectId ?? ctx.projectId, limits);
   }
 
   @RequiresRole('admin')

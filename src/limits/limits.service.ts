@@ -23,10 +23,13 @@ export class LimitsService {
     private readonly notifications: Notifications,
   ) {}
 
-  /** Sets all limits of the caller's project; all processes know at once. */
-  setProjectLimits(ctx: RequestContext, limits: Limits): Promise<Limits> {
-    return this.database.transaction(ctx, async (tx) => {
-      await this.repository.setProjectLimits(tx, limits);
+  /**
+   * Sets all limits of a project, as the platform; all processes know at once.
+   * @throws DomainError not_found.
+   */
+  setProjectLimits(ctx: RequestContext, projectId: string, limits: Limits): Promise<Limits> {
+    return this.database.platformTransaction(ctx, async (tx) => {
+      if (!(await this.repository.setProjectLimits(tx, projectId, limits))) throw notFound('project', projectId);
       await this.notifications.notify(tx.tx!, LIMITS_TOPIC);
       return limits;
     });

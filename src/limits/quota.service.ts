@@ -33,7 +33,7 @@ export class QuotaService {
     for (const { whose, raise, limit, principal } of quotas) {
       const used = await this.repository.runs(tx, principal);
       if (used >= limit) {
-        throw new DomainError('quota_exceeded', `${whose} has ${used} fine-tune jobs and evaluation runs that are not over, of ${limit} allowed at a time. Wait until one ends, cancel one, or have an admin raise the limit with ${raise}.`);
+        throw new DomainError('quota_exceeded', `${whose} has ${used} fine-tune jobs and evaluation runs that are not over, of ${limit} allowed at a time. Wait until one ends, or cancel one. ${raise}.`);
       }
     }
   }
@@ -57,7 +57,7 @@ export class QuotaService {
     for (const { whose, raise, limit, principal } of quotas) {
       const used = await this.repository.storage(ctx, principal);
       if (used + bytes > limit) {
-        throw new DomainError('quota_exceeded', `${whose} stores ${used} bytes of ${limit} allowed; ${bytes} more do not fit. Delete files that no data set was made from, or have an admin raise the limit with ${raise}.`, 'file');
+        throw new DomainError('quota_exceeded', `${whose} stores ${used} bytes of ${limit} allowed; ${bytes} more do not fit. Delete files that no data set was made from. ${raise}.`, 'file');
       }
     }
   }
@@ -70,7 +70,7 @@ export class QuotaService {
     for (const { whose, raise, limit, principal } of quotas) {
       const used = (principal === null ? spent.project : spent.key) / MICROS;
       if (used >= limit) {
-        throw new DomainError('insufficient_quota', `${whose} has spent ${used} of its budget of ${limit} for this month. An admin raises it with ${raise}; it starts anew on ${endsAt.toISOString().slice(0, 10)}.`);
+        throw new DomainError('insufficient_quota', `${whose} has spent ${used} of its budget of ${limit} for this month. ${raise}; it starts anew on ${endsAt.toISOString().slice(0, 10)}.`);
       }
     }
   }
@@ -78,8 +78,8 @@ export class QuotaService {
   private async quotas(ctx: RequestContext, name: 'concurrentJobs' | 'storageBytes' | 'budget'): Promise<Quota[]> {
     const { project, key } = await this.policies.of(ctx);
     return [
-      ...(project[name] == null ? [] : [{ whose: 'This project', raise: 'setProjectLimits', limit: project[name], principal: null }]),
-      ...(key?.[name] == null ? [] : [{ whose: 'This API key', raise: 'setApiKeyLimits', limit: key[name], principal: ctx.principal }]),
+      ...(project[name] == null ? [] : [{ whose: 'This project', raise: 'The operator raises it with setProjectLimits', limit: project[name], principal: null }]),
+      ...(key?.[name] == null ? [] : [{ whose: 'This API key', raise: 'An admin raises it with setApiKeyLimits', limit: key[name], principal: ctx.principal }]),
     ];
   }
 }

@@ -33,7 +33,7 @@ export const PUBLIC = new Set(['Query.licences', 'Query.webhookEventTypes', 'Que
 /** Root fields that tell numbers only, which say not whose they are. */
 export const NAMELESS = new Set<string>();
 /** Root fields that refuse every tenant alike. */
-export const PLATFORM = new Set(['Query.projects', 'Mutation.createProject', 'Mutation.renameProject']);
+export const PLATFORM = new Set(['Query.projects', 'Mutation.createProject', 'Mutation.renameProject', 'Mutation.setProjectLimits']);
 const COMMON = /\((?:first|last|after|before|idempotencyKey):\)$|Order\.(?:field|direction)$|Filter\.created(?:After|Before)$/;
 /** Whether a coordinate needs no line in PLACES. */
 export const isCommon = (coordinate: string): boolean => COMMON.test(coordinate) && !(coordinate in PLACES);
@@ -215,6 +215,7 @@ const ACCESS = {
   'Mutation.createProject(name:)': fresh((w) => w.marker),
   'Mutation.renameProject(id:)': reference((w) => w.ctx.projectId),
   'Mutation.renameProject(name:)': free('renamed'),
+  'Mutation.setProjectLimits(projectId:)': reference((w) => w.ctx.projectId),
   'Mutation.createApiKey(name:)': free('new'),
   'Mutation.createApiKey(role:)': free('viewer'),
   'Mutation.createApiKey(expiresAt:)': free(),

@@ -40,10 +40,10 @@ const MUTATIONS: Record<string, Caller> = {
   rotateWebhookSecret: 'admin',
   sendTestWebhook: 'admin',
   setApiKeyLimits: 'admin',
-  setProjectLimits: 'admin',
   updateWebhookEndpoint: 'admin',
   createProject: 'platform',
   renameProject: 'platform',
+  setProjectLimits: 'platform',
 };
 
 /** Queries that not every viewer may run. */
