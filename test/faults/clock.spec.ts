@@ -26,7 +26,7 @@ const DELIVERERS = [[HOUR, 0, -HOUR], ...(FULL ? [[HOUR], [-HOUR]] : [])];
 const PATIENTLY = { timeout: 120_000, interval: 200 };
 
 /** Number 29: a worker whose clock is an hour off beside one whose clock is right. Leases and schedules follow Postgres. */
-describe('faults of clocks', () => {
+describe('#29 faults of clocks', () => {
   let fake: OpenAiFake;
   let gateway: Gateway;
   let workers: WorkerProcess[] = [];

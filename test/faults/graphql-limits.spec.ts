@@ -35,7 +35,7 @@ const SUBSCRIPTION_BOMBS: typeof BOMBS = {
   'long lists': [progress(repeat(15, (index) => `a${index}: samples(first: 500) { nodes { id } edges { node { id } } }`)), tooComplex('objects')],
 };
 
-describe('a document made to do harm', () => {
+describe('#22 a document made to do harm', () => {
   let gateway: Gateway;
   let counter: { calls: number };
 

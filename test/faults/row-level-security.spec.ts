@@ -10,7 +10,7 @@ import { makeWorld, servedNames, withKey, type World } from '../helpers/tenant-w
 /** Tables that are no tenant's, which its role may not touch. */
 const PLATFORM_TABLES = ['migrations'];
 
-describe('a query that forgets its tenant', () => {
+describe('#24 a query that forgets its tenant', () => {
   let fake: OpenAiFake;
   let gateway: Gateway;
   let owner: pg.Client;

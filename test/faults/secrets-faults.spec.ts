@@ -18,7 +18,7 @@ const environment = ({ TRIAD_SECRET_KEY, TRIAD_SECRET_KEYS_OLD }: SecretKeys) =>
 interface Row extends SecretPlace { stored: string }
 
 /** Number 30: rotation of the key-encryption key, killed at every kind of moment. */
-describe('faults while keys are rotated', () => {
+describe('#30 faults while keys are rotated', () => {
   let gateway: Gateway;
   let stores: SecretStore[];
   let current = newKey();

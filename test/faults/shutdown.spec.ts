@@ -10,7 +10,7 @@ import { type OpenAiFake, startOpenAiFake } from '../helpers/openai-fake.js';
 import { build, startWorker } from '../helpers/worker-process.js';
 
 /** Row #31 of the matrix, for the API; for a worker with a trainer see fine-tune-faults.spec.ts. */
-describe('#31: SIGTERM', () => {
+describe('#31 SIGTERM', () => {
   let fake: OpenAiFake;
   let gateway: Gateway;
   let api: ApiProcess;

@@ -60,7 +60,7 @@ const ENDPOINT = 'mutation ($url: String!) { createWebhookEndpoint(url: $url, ev
 const refused = { code: 'bad_input' };
 
 /** Numbers 18 and 19, through what a tenant can reach: what they may not call is refused, and not one connection is made. */
-describe('outbound calls where private addresses are not allowed', () => {
+describe('#18, #19 outbound calls where private addresses are not allowed', () => {
   let gateway: Gateway;
   /** Counts who comes; on every address of this machine, IPv4 and IPv6. */
   let trap: Server;
@@ -169,7 +169,7 @@ describe('outbound calls where private addresses are not allowed', () => {
   });
 });
 
-describe('redirects, where private addresses are allowed', () => {
+describe('#18 redirects, where private addresses are allowed', () => {
   let gateway: Gateway;
   let redirecting: HttpServer;
   let target: HttpServer;

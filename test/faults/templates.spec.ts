@@ -44,7 +44,7 @@ function outcome<T>(work: () => T): T | DomainError {
 }
 
 /** Number 25: templates of users are inert, or refused, and never take long. */
-describe('templates of prompts', () => {
+describe('#25 templates of prompts', () => {
   const fragment = fc.constantFrom(...PROTOTYPE_NAMES, '{{', '}}', '{', '}', '#', '/', '^', '>', '&', '=', '!', '.', ' ', '\n', '$&', '$1', '${1}', 'a', '{{a}}');
   const template = fc.array(fc.oneof(fragment, fc.string({ unit: 'binary' })), { maxLength: 30 }).map((parts) => parts.join(''));
 
@@ -90,7 +90,7 @@ describe('templates of prompts', () => {
   });
 });
 
-describe('templates of graders', () => {
+describe('#25 templates of graders', () => {
   const graders = (input: string, reference: string): ProgramGrader[] => [
     ...(['eq', 'ne', 'like', 'ilike'] as const).map((operation) => ({ type: 'string_check' as const, operation, input, reference })),
     { type: 'function_call', input, reference, partial: true },
@@ -143,7 +143,7 @@ describe('templates of graders', () => {
   });
 });
 
-describe('templates through the API', () => {
+describe('#25 templates through the API', () => {
   let gateway: Gateway;
   beforeAll(async () => { gateway = await startGateway(); });
   afterAll(() => gateway.stop());

@@ -20,7 +20,7 @@ function routed({ gateway }: Tenants): { path: string; methods: string[] }[] {
   });
 }
 
-describe('a tenant with another\'s ids sees what it sees with ids of nothing: REST', () => {
+describe('#23 a tenant with another\'s ids sees what it sees with ids of nothing: REST', () => {
   let tenants: Tenants;
   const answers = new Map<string, string>();
 

@@ -7,7 +7,7 @@ import { checksums, normalise, twin } from '../helpers/tenant-rows.js';
 import { idempotencyKey, type World } from '../helpers/tenant-world.js';
 import { MARKERS, OTHER, startTenants, type Tenants } from '../helpers/tenants.js';
 
-describe('a tenant with another\'s ids sees what it sees with ids of nothing: GraphQL', () => {
+describe('#23 a tenant with another\'s ids sees what it sees with ids of nothing: GraphQL', () => {
   let tenants: Tenants;
   let own: World;
   let other: World;

@@ -141,7 +141,7 @@ describe('faults of receivers', () => {
   });
 });
 
-describe('#16: inbound webhooks', () => {
+describe('#16 inbound webhooks', () => {
   /** The published test vector. */
   const VECTOR = { secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', id: 'msg_p5jXN8AQM9LWM0D4loKWxJek', at: 1614265330, body: '{"test": 2432232314}', signature: 'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=' };
   let gateway: Gateway;

@@ -193,8 +193,8 @@ const open = (type: string, ...conditions: string[]): Values => Object.fromEntri
 /** Of things by their keys, as a federation gateway asks for them. */
 const entity = (type: string, of: (world: World) => unknown): Place => reference((w) => [{ __typename: type, ...(of(w) as object) }]);
 const LISTS = {
-  ...['Dataset', 'Deployment', 'EvaluationSuite', 'Model', 'Prompt', 'Provider'].reduce<Values>((all, type) => ({ ...all, ...named(type) }), {}),
-  ...open('Dataset', 'format'), ...open('DatasetVersion', 'licence', 'sealed'), ...open('EvaluationSuite', 'sealed'), ...open('Prompt', 'type'),
+  ...['ApiKey', 'Dataset', 'Deployment', 'EvaluationSuite', 'Model', 'Project', 'Prompt', 'Provider'].reduce<Values>((all, type) => ({ ...all, ...named(type) }), {}),
+  ...open('ApiKey', 'role'), ...open('InboundWebhook', 'provider'), ...open('WebhookEndpoint', 'disabled'), ...open('Dataset', 'format'), ...open('DatasetVersion', 'licence', 'sealed'), ...open('EvaluationSuite', 'sealed'), ...open('Prompt', 'type'),
   ...open('EvaluationRun', 'status'), ...open('EvaluationSample', 'chosen', 'maxGold', 'minGold'), ...open('FineTuneEvent', 'attempt', 'type'),
   ...open('FineTuneJob', 'method', 'status'), ...open('ModelVersion', 'kind', 'licence'), ...open('PromptVersion', 'tag'),
   'DeploymentFilter.target': reference((w) => `${w.base}@champion`),
