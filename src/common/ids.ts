@@ -1,4 +1,4 @@
-import { typeid } from 'typeid-js';
+import { TypeID, typeid } from 'typeid-js';
 
 /** Prefixes of identifiers; an id such as `ftjob_01j…` sorts by time of creation (UUIDv7, TypeID specification). */
 export type IdPrefix =
@@ -10,4 +10,10 @@ export type IdPrefix =
 
 export function newId(prefix: IdPrefix): string {
   return typeid(prefix).toString();
+}
+
+/** Sorts after every id that was made before a time, and before those made since. */
+export function firstIdAt(prefix: IdPrefix, at: Date): string {
+  const milliseconds = Math.max(0, at.getTime()).toString(16).padStart(12, '0');
+  return TypeID.fromUUID(prefix, `${milliseconds.slice(0, 8)}-${milliseconds.slice(8)}-7000-8000-000000000000`).toString();
 }

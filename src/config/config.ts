@@ -49,6 +49,7 @@ export const environmentSchema = z.object({
   TRIAD_MIN_FREE_BYTES: z.coerce.number().int().min(0).default(256 * 1024 * 1024).describe('Free bytes of TRIAD_HOME below which a process is not ready'),
   TRIAD_SHUTDOWN_GRACE_MS: z.coerce.number().int().min(0).default(20_000).describe('How long the API waits at its end for requests under way, milliseconds'),
   OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe('OpenTelemetry collector (OTLP over HTTP) that traces go to; empty: none'),
+  TRIAD_EVENTS_KEPT_DAYS: z.coerce.number().int().min(0).default(90).describe('Days after which events, their deliveries and the ids of webhooks that came in are deleted; 0: never'),
   TRIAD_LOG_LEVEL: z.enum(['error', 'warn', 'log', 'debug']).default('log').describe('Least level that is logged'),
   TRIAD_LIMIT_REQUESTS_PER_MINUTE: limit.describe('Requests per minute of a project that sets no limit of its own; 0: no limit'),
   TRIAD_LIMIT_TOKENS_PER_MINUTE: limit.describe('Tokens per minute of chat completions, likewise'),

@@ -12,6 +12,8 @@ import { WebhookDeliveryLifecycle } from './webhook-delivery.lifecycle.js';
 import { type DeliveryToAttempt, WebhookRepository } from './webhook.repository.js';
 
 const ATTEMPT_TIMEOUT_MS = 20_000;
+const DAY_MS = 86_400_000;
+const FORGET_BATCH = 2_000;
 const RECONCILE_BATCH = 500;
 
 /** Brings events to endpoints: at least once each, by jobs of ids. */
@@ -62,6 +64,12 @@ export class WebhookDeliveryService implements OnApplicationShutdown {
       if (!next) return;
       await this.using(next, () => this.attemptNext(next, stop));
     }
+  }
+
+  /** Deletes some of the events and deliveries that are kept no longer. @returns how many. */
+  forget(): Promise<number> {
+    const days = this.config.TRIAD_EVENTS_KEPT_DAYS;
+    return days === 0 ? Promise.resolve(0) : this.webhooks.forgetBefore(new Date(Date.now() - days * DAY_MS), FORGET_BATCH);
   }
 
   /** Puts right what a lost message left undone. @returns how many events and deliveries that were. */

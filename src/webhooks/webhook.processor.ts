@@ -34,6 +34,11 @@ export class WebhookProcessor {
   }
 
   @Reconciles()
+  forget(): Promise<number> {
+    return this.deliveries.forget();
+  }
+
+  @Reconciles()
   reconcileReplays(): Promise<number> {
     return this.replays.reconcile();
   }

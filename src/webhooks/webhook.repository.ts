@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { In, IsNull, Not, type QueryDeepPartialEntity, type SelectQueryBuilder } from 'typeorm';
+import { firstIdAt } from '../common/ids.js';
 import type { CreatedFilter, ListArgs, Page } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
@@ -125,6 +126,23 @@ export class WebhookRepository {
       .set({ failingSince: () => 'coalesce(failing_since, now())' }).where({ id, projectId: ctx.projectId })
       .returning('extract(epoch FROM now() - failing_since) / 86400 AS days').execute() as { raw: { days: string }[] };
     return Number(raw[0]?.days ?? 0);
+  }
+
+  /**
+   * Deletes, of any project, what ended before a time: deliveries, then events that none is left of, and the ids of messages
+   * that came in.
+   * @param limit of each kind
+   * @returns how many rows
+   */
+  async forgetBefore(time: Date, limit: number): Promise<number> {
+    const oldest = async (table: string, key: string, condition: string, before: unknown) => {
+      const [, deleted] = await this.database.platform.query<[unknown, number]>(
+        `DELETE FROM ${table} WHERE (${key}) IN (SELECT ${key} FROM ${table} old WHERE ${condition} LIMIT $2 FOR UPDATE SKIP LOCKED)`, [before, limit]);
+      return deleted;
+    };
+    return await oldest('webhook_deliveries', 'id', "id < $1 AND status <> 'pending'", firstIdAt('whd', time))
+      + await oldest('events', 'id', 'id < $1 AND fanned_out_at IS NOT NULL AND NOT EXISTS (SELECT FROM webhook_deliveries WHERE event_id = old.id)', firstIdAt('evt', time))
+      + await oldest('inbound_messages', 'inbound_webhook_id, webhook_id', 'created_at < $1', time);
   }
 
   findDelivery(ctx: RequestContext, id: string): Promise<DeliveryWithEvent | null> {

@@ -164,6 +164,22 @@ describe('webhooks', () => {
     await delivery({ status: 'delivered', attempts: [{ status: 200 }, { status: 200 }] });
   });
 
+  it('forgets what ended long ago, and nothing that is still to be delivered', async () => {
+    const { id, receiver, delivery } = await receive();
+    await emit();
+    await receiver.has(1);
+    await delivery({ status: 'delivered' });
+    await sql("INSERT INTO events (id, project_id, type, data, fanned_out_at) VALUES ('evt_0', $1, 'evaluation.succeeded', '{\"id\": \"eval_1\"}', now())", [ctx.projectId]);
+    await sql("INSERT INTO webhook_deliveries (id, project_id, event_id, endpoint_id, next_attempt_at) VALUES ('whd_0', $1, 'evt_0', $2, now() + interval '1 hour')", [ctx.projectId, id]);
+    const repository = gateway.app.get(WebhookRepository);
+    const left = async () => ((await sql('SELECT id FROM webhook_deliveries WHERE endpoint_id = $1', [id])) as { id: string }[]).map((row) => row.id);
+    expect(await repository.forgetBefore(new Date(Date.now() - 60_000), 100)).toBe(0);
+    expect(await left()).toHaveLength(2);
+    expect(await repository.forgetBefore(new Date(Date.now() + 60_000), 10_000)).toBeGreaterThanOrEqual(2);
+    expect(await left()).toEqual(['whd_0']);
+    expect(await sql("SELECT id FROM events WHERE id = 'evt_0'")).toHaveLength(1);
+  });
+
   it('keeps tenants apart: neither their endpoints nor their events are seen', async () => {
     const { id, receiver, delivery } = await receive();
     await emit();

@@ -27,5 +27,5 @@ export class InboundMessageEntity {
   /** The `webhook-id` header. */
   @PrimaryColumn('text') webhookId: string;
   @Column('text') projectId: string;
-  @CreateDateColumn({ type: 'timestamptz' }) createdAt: Date;
+  @Index() @CreateDateColumn({ type: 'timestamptz' }) createdAt: Date;
 }

@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
-export class KeysetIndexes1795559741302 implements MigrationInterface {
+export class KeysetIndexes1764155000000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query("DROP INDEX \"public\".\"IDX_c70680f0fb34aeb42d136954da\"");
     await runner.query("DROP INDEX \"public\".\"IDX_ef10530677f1663320233c4af1\"");
