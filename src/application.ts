@@ -26,7 +26,7 @@ export async function createApplication(): Promise<NestFastifyApplication> {
     logController: new LogController({ disableRequestLogging: true }), // observeRequests has a line of its own
     childLoggerFactory: (parent: FastifyBaseLogger) => parent, // each line finds its request by itself
   });
-  observeRequests(adapter.getInstance(), logger, config.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined);
+  observeRequests(adapter.getInstance(), logger);
   answerWrongMethods(adapter.getInstance());
   // rawBody: webhooks that come in are signed over their bytes.
   const app = await NestFactory.create<NestFastifyApplication>(AppModule, adapter, { logger: new ServiceLogger(logger), rawBody: true });

@@ -15,19 +15,11 @@ export function requestIdOf({ headers }: { headers: IncomingHttpHeaders }): stri
 }
 
 /**
- * Before Node 24 an AsyncLocalStorage makes every promise of the process dearer, by a tenth of a GraphQL request; there it
- * follows requests only when their lines are wanted (debug), or when tracing has made that cost already. Unexpected errors
- * name their request by themselves; jobs are always followed.
- */
-const FOLLOWING_IS_CHEAP = Number(process.versions.node.split('.')[0]) >= 24;
-
-/**
  * For each HTTP request: its id on the answer and in the log, its duration among the metrics by route (never by URL, which
  * has no bound), its id and route on the trace; at level debug a line.
  */
-export function observeRequests(fastify: FastifyInstance, logger: Logger, traced: boolean): void {
+export function observeRequests(fastify: FastifyInstance, logger: Logger): void {
   const logs = logger.isLevelEnabled('debug');
-  const follows = FOLLOWING_IS_CHEAP || logs || traced;
   fastify.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
     const span = trace.getActiveSpan();
@@ -35,8 +27,7 @@ export function observeRequests(fastify: FastifyInstance, logger: Logger, traced
       span.updateName(`${request.method} ${request.routeOptions.url ?? 'unmatched'}`);
       span.setAttributes({ 'http.route': request.routeOptions.url ?? 'unmatched', 'triad.request_id': request.id });
     }
-    if (follows) withLogFields({ requestId: request.id }, done);
-    else done();
+    withLogFields({ requestId: request.id }, done);
   });
   fastify.addHook('onResponse', (request, reply, done) => {
     const { method, routeOptions: { url: route = 'unmatched' } } = request;
