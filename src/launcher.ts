@@ -130,11 +130,12 @@ async function start(): Promise<void> {
   const api = new Supervised('api', process.execPath, entry('main.js'), { env, home });
   processes.push(api);
   await api.ready;
-  const worker = new Supervised('worker', process.execPath, entry('worker.js'), { env, home });
+  const workerPort = process.env['TRIAD_WORKER_PORT'] || String(await freePort());
+  const worker = new Supervised('worker', process.execPath, entry('worker.js'), { env: { ...env, TRIAD_WORKER_PORT: workerPort }, home });
   processes.push(worker);
   await Promise.all(processes.map((each) => each.ready));
   writeFileSync(stateFile, JSON.stringify({ pid: process.pid, url } satisfies Running));
-  log(`Triad is ready: ${url}/graphql and ${url}/v1 (OpenAI-compatible)\n  API key: ${join(home, 'credentials.json')}\n  Logs: ${resolve(home, 'logs')}\n  Stop: Ctrl-C or npm run stop`);
+  log(`Triad is ready: ${url}/graphql and ${url}/v1 (OpenAI-compatible)\n  API key: ${join(home, 'credentials.json')}\n  Metrics: ${url}/metrics, of the worker http://127.0.0.1:${workerPort}/metrics\n  Logs: ${resolve(home, 'logs')}\n  Stop: Ctrl-C or npm run stop`);
 }
 
 /** What the runtimes need of this process's environment, and no secret of it. */

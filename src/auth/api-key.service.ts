@@ -80,8 +80,8 @@ export class ApiKeyService {
 
   private async issue(ctx: RequestContext, key: Omit<NewApiKey, 'hash' | 'prefix' | 'createdBy'>): Promise<IssuedApiKey> {
     const secret = generateApiKey();
-    const { name, role, platform, expiresAt } = key;
-    const apiKey = await this.keys.add(ctx, { name, role, platform: platform ?? false, expiresAt: expiresAt ?? null, hash: hashApiKey(secret), prefix: prefixOf(secret), createdBy: ctx.principal });
+    const { name, role, platform, limits, expiresAt } = key;
+    const apiKey = await this.keys.add(ctx, { name, role, platform: platform ?? false, limits: limits ?? null, expiresAt: expiresAt ?? null, hash: hashApiKey(secret), prefix: prefixOf(secret), createdBy: ctx.principal });
     return { apiKey, secret };
   }
 }

@@ -21,7 +21,7 @@ export class ApiKeyEntity {
   /** The readable part, to know the key by; null for a key that is all secret. */
   @Column('text', { nullable: true }) prefix: string | null;
   @Column('text', { unique: true }) hash: string;
-  @Column('text') role: CallerRole;
+  @Column('text', { default: 'viewer' }) role: CallerRole;
   /** May manage projects. */
   @Column('boolean', { default: false }) platform: boolean;
   /** Principal that made it; null: the platform itself. */

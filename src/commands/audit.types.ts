@@ -21,7 +21,7 @@ export class AuditEntry {
   @Field({ description: 'The mutation, or REST method and route.' }) operation: string;
   @Field(() => GraphQLJSONObject, { description: 'What was given; secrets are hidden, long values cut.' }) arguments: object;
   @Field({ description: 'The x-request-id of the answer.' }) requestId: string;
-  @Field({ description: '`ok`, or the code of the error that undid it.' }) outcome: string;
+  @Field({ description: '`ok`; `replayed` when it was done before, under the same idempotency key; or the code of the error that undid it.' }) outcome: string;
   @Field(() => [AuditChange], { description: 'The rows it changed, in order.' }) changes: AuditChange[];
 }
 

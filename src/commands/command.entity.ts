@@ -31,7 +31,7 @@ export class AuditEntryEntity {
   /** What was given, without secrets. */
   @Column('jsonb') arguments: object;
   @Column('text') requestId: string;
-  /** `ok`, or the code of the error that undid it. */
+  /** `ok`; `replayed` when it was done before, under the same idempotency key; or the code of the error that undid it. */
   @Column('text') outcome: string;
 }
 

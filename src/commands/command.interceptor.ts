@@ -14,7 +14,9 @@ const NO_COMMAND = Symbol('NO_COMMAND');
 export const NoCommand = () => SetMetadata(NO_COMMAND, true);
 
 /** Says that an answer is that of an earlier request with the same idempotency key. */
-const REPLAYED = 'idempotent-replayed';
+export function sayReplayed(reply: FastifyReply): void {
+  void reply.header('idempotent-replayed', 'true');
+}
 
 /** Makes a command of each GraphQL mutation and each REST request that changes something: see CommandService. */
 @Injectable()
@@ -41,7 +43,7 @@ export class CommandInterceptor implements NestInterceptor {
         carrier.triad = Promise.resolve(tx);
         return lastValueFrom(next.handle(), { defaultValue: undefined }) as Promise<unknown>;
       });
-      if (replayed) void command.reply?.header(REPLAYED, 'true');
+      if (replayed && command.reply) sayReplayed(command.reply);
       return answer;
     } finally {
       carrier.triad = caller;
@@ -61,7 +63,9 @@ function commandOf(context: ExecutionContext): (Command & { reply: FastifyReply 
 function mutationOf(context: GqlExecutionContext): (Command & { reply: FastifyReply | undefined }) | null {
   const info = context.getInfo<GraphQLResolveInfo>();
   if (info.parentType !== info.schema.getMutationType()) return null;
-  const { idempotencyKey, ...given } = context.getArgs<Record<string, unknown> & { idempotencyKey?: string | null }>();
+  const given = context.getArgs<Record<string, unknown> & { idempotencyKey?: string | null }>();
+  const { idempotencyKey } = given;
+  delete given.idempotencyKey; // not the handler's: classes of arguments refuse what they do not know
   const { req, reply } = context.getContext<{ req?: FastifyRequest; reply?: FastifyReply }>();
   const header = req && headerOf(req);
   // One header stands for the whole document, whose commands are told apart by their places.

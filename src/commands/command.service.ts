@@ -51,7 +51,7 @@ export class CommandService {
    * Runs `work` in a transaction and writes down who did it. Under a key it is done once: the same command again within
    * 24 hours gets the first one's answer.
    * @throws DomainError bad_input for a key that is none; conflict while a command with the key is under way;
-   *   idempotency_mismatch when the key was used with other arguments; what `work` throws, after undoing it.
+   *   idempotency_mismatch when the key was used with other arguments or by another principal; what `work` throws, after undoing it.
    */
   async run<T>(ctx: RequestContext, command: Command, work: (tx: RequestContext) => Promise<T>): Promise<Outcome<T>> {
     if (command.key !== null && !KEY.test(command.key)) {
@@ -62,7 +62,10 @@ export class CommandService {
     try {
       return await this.transaction(ctx, command, async (tx) => {
         const known = command.key === null ? null : await this.knownAnswer<T>(tx, command, command.key);
-        if (known) return known;
+        if (known) {
+          await this.commands.addEntry(tx, { ...entry, outcome: 'replayed' });
+          return known;
+        }
         await this.commands.watchChanges(tx, id);
         const answer = await work(tx);
         if (command.key !== null) await this.keep(tx, command, command.key, answer);
@@ -99,8 +102,8 @@ export class CommandService {
     }
     const known = await this.commands.findKey(tx, key);
     if (!known) return null;
-    if (known.fingerprint !== fingerprintOf(command)) {
-      throw new DomainError('idempotency_mismatch', `The idempotency key ${JSON.stringify(key)} was used for another command, or with other arguments. Take a new key for a new command.`, 'idempotencyKey');
+    if (known.fingerprint !== fingerprintOf(tx, command)) {
+      throw new DomainError('idempotency_mismatch', `The idempotency key ${JSON.stringify(key)} was used for another command, with other arguments, or by another caller. Take a new key for a new command.`, 'idempotencyKey');
     }
     const bytes = Buffer.from(decryptSecret(this.config, placeOfAnswer(known), known.encryptedAnswer), 'base64');
     return { answer: deserialize(bytes) as T, replayed: true };
@@ -108,16 +111,16 @@ export class CommandService {
 
   private async keep(tx: RequestContext, command: Command, key: string, answer: unknown): Promise<void> {
     const encryptedAnswer = encryptSecret(this.config, placeOfAnswer({ projectId: tx.projectId, key }), serialize(answer).toString('base64'));
-    await this.commands.addKey(tx, { key, fingerprint: fingerprintOf(command), encryptedAnswer });
+    await this.commands.addKey(tx, { key, fingerprint: fingerprintOf(tx, command), encryptedAnswer });
   }
 }
 
-/** The same for the same arguments, in whatever order their fields were given. */
-function fingerprintOf({ operation, arguments: given }: Command): string {
+/** The same for the same caller and arguments, in whatever order their fields were given. */
+function fingerprintOf({ principal }: RequestContext, { operation, arguments: given }: Command): string {
   const sorted = (value: unknown): unknown => {
     if (value === null || typeof value !== 'object' || value instanceof Date) return value;
     if (Array.isArray(value)) return value.map(sorted);
     return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, each]) => [name, sorted(each)]));
   };
-  return createHash('sha256').update(JSON.stringify([operation, sorted(given)])).digest('hex');
+  return createHash('sha256').update(JSON.stringify([principal, operation, sorted(given)])).digest('hex');
 }

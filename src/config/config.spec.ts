@@ -32,10 +32,12 @@ describe('loadConfig', () => {
 });
 
 describe('warningsOf', () => {
-  it('names private URLs in production, and nothing else', () => {
-    const warnings = (TRIAD_ENV: string, TRIAD_ALLOW_PRIVATE_URLS: string) => warningsOf({ ...loadConfig({ ...COMPLETE, TRIAD_ALLOW_PRIVATE_URLS }), TRIAD_ENV } as never);
-    expect(warnings('production', '1')).toEqual([expect.stringContaining('TRIAD_ALLOW_PRIVATE_URLS is 1 in production')]);
-    expect([warnings('production', '0'), warnings('development', '1')]).toEqual([[], []]);
+  it('names private URLs and untrusted documents in production, and nothing else', () => {
+    const warnings = (environment: Record<string, string>) => warningsOf(loadConfig({ ...COMPLETE, ...environment }));
+    const careful = { TRIAD_ENV: 'production', TRIAD_TRUSTED_DOCUMENTS: 'manifest.json' };
+    expect(warnings({ ...careful, TRIAD_ALLOW_PRIVATE_URLS: '1' })).toEqual([expect.stringContaining('TRIAD_ALLOW_PRIVATE_URLS is 1 in production')]);
+    expect(warnings({ TRIAD_ENV: 'production' })).toEqual([expect.stringContaining('TRIAD_TRUSTED_DOCUMENTS is not set in production')]);
+    expect([warnings(careful), warnings({ TRIAD_ALLOW_PRIVATE_URLS: '1' })]).toEqual([[], []]);
   });
 });
 

@@ -44,7 +44,7 @@ export const environmentSchema = z.object({
   TRIAD_WARM_TRAINER: flag.default(false).describe('1: a worker keeps one trainer process imported and waiting (about 0.6 GB)'),
   TRIAD_COMPUTE_PRICE_PER_HOUR: z.coerce.number().min(0).default(0.1).describe('Price of one hour of this machine, for cost figures of self-hosted models'),
   TRIAD_ALLOW_PRIVATE_URLS: flag.default(false).describe('1: webhooks and providers may be on loopback and private addresses (development)'),
-  TRIAD_METRICS_TOKEN: z.string().min(16).optional().describe('Bearer token for /metrics; empty: open to this machine only, and not through a proxy'),
+  TRIAD_METRICS_TOKEN: z.string().min(16).optional().describe('Bearer token for /metrics; empty: open to this machine in development, and to nobody in production'),
   TRIAD_WORKER_PORT: z.coerce.number().int().min(1).max(65535).optional().describe('Port of a worker\'s health and metrics; empty: none'),
   TRIAD_MIN_FREE_BYTES: z.coerce.number().int().min(0).default(256 * 1024 * 1024).describe('Free bytes of TRIAD_HOME below which a process is not ready'),
   TRIAD_SHUTDOWN_GRACE_MS: z.coerce.number().int().min(0).default(20_000).describe('How long the API waits at its end for requests under way, milliseconds'),
@@ -83,9 +83,15 @@ export function readVariables<T>(schema: z.ZodType<T>, environment: NodeJS.Proce
 
 /** What is allowed and yet most likely a mistake, to be said loudly at start-up. */
 export function warningsOf(config: Config): string[] {
-  const { TRIAD_ENV } = config as { TRIAD_ENV?: string };
-  if (TRIAD_ENV !== 'production' || !config.TRIAD_ALLOW_PRIVATE_URLS) return [];
-  return ['TRIAD_ALLOW_PRIVATE_URLS is 1 in production: whoever may add a provider or a webhook can reach this machine, its networks and its cloud\'s metadata. Set it to 0 unless every key is held by an operator.'];
+  if (config.TRIAD_ENV !== 'production') return [];
+  const warnings: string[] = [];
+  if (config.TRIAD_TRUSTED_DOCUMENTS === undefined) {
+    warnings.push('TRIAD_TRUSTED_DOCUMENTS is not set in production: whoever holds a key may run any GraphQL document within the limits. List the documents of your apps (docs/guides/graphql.md).');
+  }
+  if (config.TRIAD_ALLOW_PRIVATE_URLS) {
+    warnings.push('TRIAD_ALLOW_PRIVATE_URLS is 1 in production: whoever may add a provider or a webhook can reach this machine, its networks and its cloud\'s metadata. Set it to 0 unless every key is held by an operator.');
+  }
+  return warnings;
 }
 
 /** Injection token of the checked configuration. */

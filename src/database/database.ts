@@ -33,6 +33,10 @@ export class Database implements OnApplicationShutdown {
       await owner.destroy();
       throw new Error(`Postgres does not let in the role ${role.name}, which tenants' work runs as: ${(error as Error).message}. Mend: run the migrations (node dist/src/migrate.js), which make it, or set TRIAD_TENANT_DATABASE_URL.`);
     });
+    if (await isUnbound(tenants)) {
+      await Promise.all([owner.destroy(), tenants.destroy()]);
+      throw new Error(`The Postgres role ${role.name}, which tenants' work runs as, would see every tenant's rows: it owns the tables, may act as their owner, is a superuser or has BYPASSRLS. Mend: name an ordinary role in TRIAD_TENANT_DATABASE_URL.`);
+    }
     return new Database(owner, tenants);
   }
 
@@ -75,4 +79,13 @@ export class Database implements OnApplicationShutdown {
   get nobody(): EntityManager {
     return scopedTo(this.tenants, '').manager;
   }
+}
+
+/** Whether row-level security does not bind the role that a source is logged in as. */
+async function isUnbound(source: DataSource): Promise<boolean> {
+  const [found] = await source.query<{ unbound: boolean }[]>(`
+    SELECT r.rolsuper OR r.rolbypassrls OR EXISTS (
+      SELECT FROM pg_class c WHERE c.oid = to_regclass('public.projects') AND pg_has_role(r.oid, c.relowner, 'MEMBER')) AS unbound
+    FROM pg_roles r WHERE r.rolname = current_user`);
+  return found!.unbound;
 }

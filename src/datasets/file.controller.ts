@@ -1,8 +1,8 @@
-import { Controller, Delete, Get, Headers, HttpCode, Param, Post, Query, Req, StreamableFile } from '@nestjs/common';
+import { Controller, Delete, Get, Headers, HttpCode, Param, Post, Query, Req, Res, StreamableFile } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiConsumes, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Ctx } from '../auth/carrier.js';
-import { NoCommand } from '../commands/command.interceptor.js';
+import { NoCommand, sayReplayed } from '../commands/command.interceptor.js';
 import { DomainError } from '../common/errors.js';
 import type { RequestContext } from '../common/request-context.js';
 import { fileObject, ListFilesQuery } from './dataset.types.js';
@@ -22,13 +22,15 @@ export class FileController {
   @NoCommand()
   @Post()
   @HttpCode(200)
-  async create(@Ctx() ctx: RequestContext, @Req() request: FastifyRequest, @Headers('idempotency-key') key?: string) {
+  async create(@Ctx() ctx: RequestContext, @Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply, @Headers('idempotency-key') key?: string) {
     await this.files.assertRoom(ctx, Number(request.headers['content-length'] ?? 0)).catch((error: unknown) => {
       request.raw.resume(); // a client that is still sending would not see the answer
       throw error;
     });
-    const { file, purpose } = await this.readForm(request);
-    return fileObject(await this.files.add(ctx, file, purpose, key));
+    const { file: received, purpose } = await this.readForm(request);
+    const { file, replayed } = await this.files.add(ctx, received, purpose, key);
+    if (replayed) sayReplayed(reply);
+    return fileObject(file);
   }
 
   @ApiOperation({ summary: 'Lists files' })
@@ -57,8 +59,9 @@ export class FileController {
   @ApiOkResponse({ description: 'It is gone', schema: FILE_SCHEMAS.deleted })
   @NoCommand()
   @Delete(':id')
-  async remove(@Ctx() ctx: RequestContext, @Param('id') id: string, @Headers('idempotency-key') key?: string) {
-    await this.files.remove(ctx, id, key);
+  async remove(@Ctx() ctx: RequestContext, @Res({ passthrough: true }) reply: FastifyReply, @Param('id') id: string, @Headers('idempotency-key') key?: string) {
+    const { replayed } = await this.files.remove(ctx, id, key);
+    if (replayed) sayReplayed(reply);
     return { id, object: 'file', deleted: true };
   }
 

@@ -82,7 +82,7 @@ export class FileService {
    * @param key the caller's idempotency key: the same file under the same key is the one that came first
    * @throws DomainError bad_input, quota_exceeded; nothing is kept then.
    */
-  async add(ctx: RequestContext, received: ReceivedFile, purpose: string | null, key: string | null = null): Promise<FileEntity> {
+  async add(ctx: RequestContext, received: ReceivedFile, purpose: string | null, key: string | null = null): Promise<{ file: FileEntity; replayed: boolean }> {
     try {
       if (purpose === null || !FILE_PURPOSES.includes(purpose)) {
         throw new DomainError('bad_input', `${purpose === null ? 'The form has no purpose' : `The purpose ${JSON.stringify(purpose)} is not known`}; send one of ${FILE_PURPOSES.join(', ')}.`, 'purpose');
@@ -94,9 +94,10 @@ export class FileService {
         return this.files.add(tx, { ...received, purpose, createdBy: ctx.principal });
       });
       if (replayed) await this.discard(received);
-      return answer;
+      return { file: answer, replayed };
     } catch (error) {
-      await this.discard(received);
+      // A connection that breaks at COMMIT leaves open whether the row is there; then its bytes stay.
+      if (error instanceof DomainError || await this.files.find(ctx, received.id).then((row) => row === null, () => false)) await this.discard(received);
       throw error;
     }
   }
@@ -134,9 +135,9 @@ export class FileService {
   }
 
   /** @throws DomainError not_found; conflict while a data set version was made from the file. */
-  async remove(ctx: RequestContext, id: string, key: string | null = null): Promise<void> {
+  async remove(ctx: RequestContext, id: string, key: string | null = null): Promise<{ replayed: boolean }> {
     const command = { operation: 'DELETE /v1/files/:id', arguments: { id }, key };
-    const { answer: file } = await this.commands.run(ctx, command, async (tx) => {
+    const { answer: file, replayed } = await this.commands.run(ctx, command, async (tx) => {
       const found = await this.files.lock(tx, id, 'update');
       if (!found) throw notFound('file', id);
       const version = await this.files.versionOf(tx, id);
@@ -145,6 +146,7 @@ export class FileService {
       return found;
     });
     await rm(this.absolute(file), { force: true });
+    return { replayed };
   }
 
   /** The rows of a file, which were checked when it came. @throws DomainError not_found when it is deleted meanwhile. */

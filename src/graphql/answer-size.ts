@@ -9,8 +9,8 @@ const LARGEST_PAGE = 500;
 const DEFAULT_PAGE = 50;
 /** Assumed length of a list without pages (messages, slices, attempts). */
 const SHORT_LIST = 10;
-/** Assumed number of entities that a federation gateway asks for at once. */
-const REPRESENTATIONS = 100;
+/** Most entities that a federation gateway may ask for at once. */
+const REPRESENTATIONS = 500;
 
 /** Refuses operations whose answer may hold more objects than `limit`: page sizes multiplied along the nesting. */
 export function answerSizeRule(limit: number, refuse: (found: number) => GraphQLError): ValidationRule {
@@ -68,5 +68,6 @@ class AnswerSize {
 function pageSizeOf(node: FieldNode): number {
   const given = node.arguments?.find((argument) => (argument.name.value === 'first' || argument.name.value === 'last') && argument.value.kind !== Kind.NULL);
   if (!given) return DEFAULT_PAGE;
-  return given.value.kind === Kind.INT ? Number(given.value.value) : LARGEST_PAGE;
+  const size = given.value.kind === Kind.INT ? Number(given.value.value) : LARGEST_PAGE;
+  return Math.min(LARGEST_PAGE, Math.max(1, size)); // what is out of range is refused later, if it is asked for at all
 }

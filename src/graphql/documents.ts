@@ -1,7 +1,8 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { GraphQLSchemaHost } from '@nestjs/graphql';
 import { type DocumentNode, GraphQLError, parse, specifiedRules, validate } from 'graphql';
 import { LRUCache } from 'lru-cache';
+import { CONFIG, type Config } from '../config/config.js';
 import { LIMITS, limitRules } from './limits.js';
 import { type DocumentRequest, notTrusted, TrustedDocuments } from './trusted-documents.js';
 
@@ -14,6 +15,7 @@ export class Documents {
   constructor(
     private readonly host: GraphQLSchemaHost,
     private readonly trusted: TrustedDocuments,
+    @Inject(CONFIG) private readonly config: Config,
   ) {}
 
   /** The document that a client asks for, or why it does not run. */
@@ -32,10 +34,17 @@ export class Documents {
     try {
       const document = parse(text, { maxTokens: LIMITS.tokens });
       const errors = validate(this.host.schema, document, this.rules);
-      return errors.length > 0 ? errors : document;
+      return errors.length > 0 ? errors.map((error) => this.discreet(error)) : document;
     } catch (error) {
       if (error instanceof GraphQLError) return [error];
       throw error;
     }
+  }
+
+  /** In production names of the schema are not suggested, as Apollo does not over HTTP. */
+  private discreet(error: GraphQLError): GraphQLError {
+    if (this.config.TRIAD_ENV !== 'production') return error;
+    const { message, nodes, extensions } = error;
+    return new GraphQLError(message.replace(/ ?Did you mean .*$/s, ''), { nodes, extensions });
   }
 }

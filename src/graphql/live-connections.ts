@@ -29,10 +29,11 @@ export class LiveConnections implements OnModuleDestroy {
 
   /** Whether the credential holds; if so it is asked about for as long as the connection is open. */
   async admit(connection: LiveConnection): Promise<boolean> {
-    if (!await this.holds(connection)) return false;
-    this.open.add(connection);
+    this.open.add(connection); // before the wait: one that closes meanwhile is taken out again
     this.timer ??= setInterval(() => void this.recheck(), RECHECK_MS).unref();
-    return true;
+    const holds = await this.holds(connection);
+    if (!holds) this.leave(connection);
+    return holds && this.open.has(connection);
   }
 
   leave(connection: LiveConnection): void {
@@ -47,7 +48,11 @@ export class LiveConnections implements OnModuleDestroy {
       byCredential.set(credential, [...byCredential.get(credential) ?? [], connection]);
     }
     await Promise.all(Array.from(byCredential.values(), async (connections) => {
-      if (!await this.holds(connections[0]!)) connections.forEach((connection) => connection.forbid());
+      if (await this.holds(connections[0]!)) return;
+      for (const connection of connections) {
+        this.leave(connection);
+        connection.forbid();
+      }
     }));
   }
 

@@ -18,7 +18,7 @@ export class MetricsController {
 
   @Get()
   read(@Req() { headers, socket: { remoteAddress } }: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
-    if (!mayReadMetrics({ headers, remoteAddress }, this.config.TRIAD_METRICS_TOKEN)) throw new DomainError('forbidden', METRICS_REFUSAL);
+    if (!mayReadMetrics({ headers, remoteAddress }, { token: this.config.TRIAD_METRICS_TOKEN, production: this.config.TRIAD_ENV === 'production' })) throw new DomainError('forbidden', METRICS_REFUSAL);
     void reply.header('content-type', 'text/plain; version=0.0.4; charset=utf-8');
     return this.metrics.render();
   }

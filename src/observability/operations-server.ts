@@ -43,7 +43,7 @@ export class OperationsServer implements OnApplicationShutdown {
     }
     if (request.url !== '/metrics') return json(response, 404, { error: { message: 'A worker answers /health/live, /health/ready and /metrics.', code: 'not_found' } });
     const { headers, socket: { remoteAddress } } = request;
-    if (!mayReadMetrics({ headers, remoteAddress }, this.config.TRIAD_METRICS_TOKEN)) return json(response, 403, { error: { message: METRICS_REFUSAL, code: 'forbidden' } });
+    if (!mayReadMetrics({ headers, remoteAddress }, { token: this.config.TRIAD_METRICS_TOKEN, production: this.config.TRIAD_ENV === 'production' })) return json(response, 403, { error: { message: METRICS_REFUSAL, code: 'forbidden' } });
     response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(await this.metrics.render());
   }
 }

@@ -67,7 +67,7 @@ export class OutboxRelay {
     return tx.createQueryBuilder(OutboxEntity, 'row')
       .where('row.dispatchedAt IS NULL').andWhere('row.job IN (:...jobs)', { jobs: Object.keys(JOBS) })
       .andWhere(`NOT EXISTS (SELECT FROM outbox earlier
-        WHERE earlier.dispatched_at IS NULL AND earlier.aggregate = row.aggregate AND earlier.id < row.id)`)
+        WHERE earlier.dispatched_at IS NULL AND earlier.aggregate = row.aggregate AND row.aggregate <> '' AND earlier.id < row.id)`)
       .orderBy('row.id').limit(BATCH)
       .setLock('pessimistic_write').setOnLocked('skip_locked').getMany();
   }

@@ -10,8 +10,8 @@ export class OutboxEntity {
   @PrimaryGeneratedColumn('identity', { type: 'bigint', generatedIdentity: 'ALWAYS' }) id: string;
   @Column('text') projectId: string;
   @Column('text') job: JobName;
-  /** What the job is about (the first id of its payload); rows of one aggregate go on their queues in order. */
-  @Column('text') aggregate: string;
+  /** What the job is about (the first id of its payload); rows of one aggregate go on their queues in order. Empty: of none. */
+  @Column('text', { default: '' }) aggregate: string;
   @Column('jsonb') payload: JobPayload;
   /** W3C `traceparent` of what enqueued it; null when that was not traced. */
   @Column('text', { nullable: true }) traceContext: string | null;

@@ -21,6 +21,7 @@ const BOMBS: Record<string, [document: string, extensions: object]> = {
   'tokens': [`{ ${repeat(1001, () => '__typename')} }`, tooComplex('tokens')],
   'a fragment cycle': ['{ prompts { nodes { ...a } } } fragment a on Prompt { ...b } fragment b on Prompt { ...a }', { code: 'GRAPHQL_VALIDATION_FAILED' }],
   'pages of pages': ['{ prompts(first: 500) { nodes { versions(first: 500) { nodes { id } } } } }', tooComplex('objects')],
+  'pages of pages, made up for by a page of less than nothing': ['{ a: prompts(first: 500) { nodes { versions(first: 500) { nodes { id } } } } b: prompts(first: -2000000) @skip(if: true) { nodes { id } } }', tooComplex('objects')],
   'pages of pages by variables': ['query ($a: Int, $b: Int) { prompts(first: $a) { nodes { versions(last: $b) { edges { node { id } } } } } }', tooComplex('objects')],
   'pages of pages by fragments': ['{ ...a } fragment a on Query { fineTuneJobs(first: 400) { nodes { ...b } } } fragment b on FineTuneJob { events(first: 400) { nodes { cursor } } }', tooComplex('objects')],
 };

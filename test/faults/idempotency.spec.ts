@@ -44,6 +44,16 @@ describe('#15 a command under an idempotency key', () => {
     expect(await versionsOf('theirs', gateway.otherKey)).toBe(1);
   });
 
+  it('belongs to who used it first: another of the project gets neither the effect nor the answer, and a replay is audited', async () => {
+    const [key, create] = [randomUUID(), 'mutation ($name: String!, $key: String) { createApiKey(name: $name, role: admin, idempotencyKey: $key) { secret } }'];
+    const { createApiKey: { secret } } = await gateway.graphql(create, { name: 'second admin', key });
+    expect(await gateway.graphql(create, { name: 'second admin', key })).toEqual({ createApiKey: { secret } });
+    await expect(gateway.graphql(create, { name: 'second admin', key }, secret)).rejects.toMatchObject({ code: 'idempotency_mismatch' });
+    const { auditEntries } = await gateway.graphql('{ auditEntries(first: 3, filter: { operation: "createApiKey" }) { nodes { outcome changes { table } } } }');
+    expect(auditEntries.nodes.map(({ outcome }: any) => outcome)).toEqual(['idempotency_mismatch', 'replayed', 'ok']);
+    expect(auditEntries.nodes[1].changes).toEqual([]);
+  });
+
   it('may be tried again after a failure, which left nothing behind', async () => {
     const key = randomUUID();
     const broken = { input: { ...prompt('retry'), type: 'text' }, key };
@@ -68,10 +78,11 @@ describe('#15 a command under an idempotency key', () => {
       form.append('purpose', 'fine-tune');
       form.append('file', new Blob([text]), 'rows.jsonl');
       const response = await gateway.fetch('/v1/files', { method: 'POST', body: form, headers: { 'idempotency-key': 'upload-1' } });
-      return { status: response.status, body: await response.json() as any };
+      return { status: response.status, replayed: response.headers.get('idempotent-replayed'), body: await response.json() as any };
     };
     const first = await upload('{"a":1}\n');
-    expect(await upload('{"a":1}\n')).toEqual(first);
+    expect(await upload('{"a":1}\n')).toEqual({ ...first, replayed: 'true' });
+    expect(await (await gateway.fetch(`/v1/files/${first.body.id}/content`)).text()).toBe('{"a":1}\n');
     expect(await upload('{"a":2}\n')).toMatchObject({ status: 422, body: { error: { code: 'idempotency_mismatch' } } });
     const { data } = await (await gateway.fetch('/v1/files')).json() as any;
     expect(data.filter((file: any) => file.filename === 'rows.jsonl')).toHaveLength(1);

@@ -36,6 +36,11 @@ describe('#24 a query that forgets its tenant', () => {
   const rowsOf = async <T extends pg.QueryResultRow>(query: string, values: unknown[] = []): Promise<T[]> => (await owner.query<T>(query, values)).rows;
   const count = async (query: (sql: string) => Promise<unknown>, table: string): Promise<number> => Number((await query(`SELECT count(*) FROM "${table}"`) as { count: string }[])[0]!.count);
 
+  it('does not start as a role that row-level security does not bind', async () => {
+    const DATABASE_URL = process.env['DATABASE_URL']!;
+    await expect(Database.connect({ DATABASE_URL, TRIAD_TENANT_DATABASE_URL: DATABASE_URL })).rejects.toThrow('would see every tenant');
+  });
+
   it('runs as a role that cannot pass row-level security', async () => {
     expect(await rowsOf(
       `SELECT rolsuper, rolbypassrls, rolcreaterole, rolreplication, (SELECT count(*)::int FROM pg_auth_members m WHERE m.member = r.oid) AS memberships,

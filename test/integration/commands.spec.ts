@@ -73,9 +73,10 @@ describe('a command of the platform\'s', () => {
     const first = await gateway.graphql(CREATE_PROJECT, { name: 'acme', key });
     expect(await gateway.graphql(CREATE_PROJECT, { name: 'acme', key })).toEqual(first);
     await expect(gateway.graphql(CREATE_PROJECT, { name: 'acme' })).rejects.toMatchObject({ code: 'conflict' });
-    const { auditEntries } = await gateway.graphql('{ auditEntries(first: 2, filter: { operation: "createProject" }) { nodes { outcome changes { table rowId after } } } }');
-    const [refused, made] = auditEntries.nodes;
+    const { auditEntries } = await gateway.graphql('{ auditEntries(first: 3, filter: { operation: "createProject" }) { nodes { outcome changes { table rowId after } } } }');
+    const [refused, replayed, made] = auditEntries.nodes;
     expect(refused).toMatchObject({ outcome: 'conflict', changes: [] });
+    expect(replayed).toMatchObject({ outcome: 'replayed', changes: [] });
     expect(made.changes.map(({ table }: any) => table)).toEqual(['projects', 'api_keys']);
     expect(JSON.stringify(made)).not.toContain(first['createProject'].secret);
   });

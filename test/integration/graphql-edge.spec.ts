@@ -117,5 +117,8 @@ describe('the GraphQL edge in production', () => {
     expect(await ask(gateway, { query: INTROSPECTION })).toMatchObject({ status: 400, data: undefined });
     const { error } = await ask(gateway, { query: '{ prompt(name: "x") { nam } }' });
     expect(error.message).not.toContain('Did you mean');
+    const refused = await firstAnswer(gateway, { query: 'subscription { fineTuneJobEvent(id: "x") { cursor } }' }).then(() => null, (errors: unknown) => errors);
+    expect(refused).toMatchObject([{ message: expect.stringContaining('Cannot query field') }]);
+    expect(JSON.stringify(refused)).not.toContain('Did you mean');
   });
 });

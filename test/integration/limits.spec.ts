@@ -111,6 +111,13 @@ describe('requests per minute', () => {
     await set({}, () => gateway.graphql(SET_KEY, { id, limits: NONE }), 'key');
   });
 
+  it('stay with a key when it is rotated', async () => {
+    const { createApiKey: { apiKey: { id } } } = await gateway.graphql('mutation { createApiKey(name: "bounded", role: viewer) { apiKey { id } } }');
+    await gateway.graphql(SET_KEY, { id, limits: { ...NONE, requestsPerMinute: 7 } });
+    const { rotateApiKey: { apiKey } } = await gateway.graphql('mutation ($id: ID!) { rotateApiKey(id: $id) { apiKey { limits { requestsPerMinute } } } }', { id });
+    expect(apiKey.limits).toEqual({ requestsPerMinute: 7 });
+  });
+
   it('asks Redis nothing when nothing is limited', async () => {
     const answer = await list();
     expect([answer.status, answer.headers.has('x-ratelimit-limit-requests')]).toEqual([200, false]);

@@ -29,8 +29,10 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 - name: {{ . }}
   valueFrom: { secretKeyRef: { name: {{ include "triad.secret" $ }}, key: {{ . }} } }
 {{- end }}
-- name: TRIAD_SECRET_KEYS_OLD
-  valueFrom: { secretKeyRef: { name: {{ include "triad.secret" . }}, key: TRIAD_SECRET_KEYS_OLD, optional: true } }
+{{- range list "TRIAD_SECRET_KEYS_OLD" "TRIAD_TENANT_DATABASE_URL" "TRIAD_METRICS_TOKEN" }}
+- name: {{ . }}
+  valueFrom: { secretKeyRef: { name: {{ include "triad.secret" $ }}, key: {{ . }}, optional: true } }
+{{- end }}
 - name: TRIAD_INTERNAL_URL
   value: http://{{ include "triad.name" . }}-api:{{ .Values.service.port }}
 - name: TRIAD_RUNTIME_URL

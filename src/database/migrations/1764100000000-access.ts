@@ -5,7 +5,7 @@ export class Access1764100000000 implements MigrationInterface {
     await runner.query("ALTER TABLE \"api_keys\" ADD \"prefix\" text");
     await runner.query("ALTER TABLE \"api_keys\" ADD \"role\" text NOT NULL DEFAULT 'admin'");
     // Keys could do everything before there were roles; a new one must say its role.
-    await runner.query("ALTER TABLE \"api_keys\" ALTER COLUMN \"role\" DROP DEFAULT");
+    await runner.query("ALTER TABLE \"api_keys\" ALTER COLUMN \"role\" SET DEFAULT 'viewer'");
     await runner.query("ALTER TABLE \"api_keys\" ADD \"platform\" boolean NOT NULL DEFAULT false");
     await runner.query("UPDATE \"api_keys\" SET \"platform\" = true WHERE \"name\" = 'bootstrap'");
     await runner.query("ALTER TABLE \"api_keys\" ADD \"created_by\" text");
