@@ -6,6 +6,8 @@ export class WebhookEndpointEntity {
   @Index() @Column('text') projectId: string;
   @Column('text') url: string;
   @Column('text', { nullable: true }) description: string | null;
+  /** Raised by each edit. */
+  @Column('int', { default: 1 }) revision: number;
   /** Event types wanted; empty: all. */
   @Column('text', { array: true }) eventTypes: string[];
   @Column('text') encryptedSecret: string;

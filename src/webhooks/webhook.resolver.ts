@@ -49,7 +49,7 @@ export class WebhookResolver {
   }
 
   @RequiresRole('admin')
-  @Mutation(() => WebhookEndpoint, { description: 'Changes what is given; deliveries from now on go by it. Errors: bad_input, not_found.' })
+  @Mutation(() => WebhookEndpoint, { description: 'Changes what is given; deliveries from now on go by it. Errors: bad_input, not_found, conflict.' })
   updateWebhookEndpoint(@Ctx() ctx: RequestContext, @Args() { id, ...change }: UpdateWebhookEndpointArgs) {
     return this.webhooks.updateEndpoint(ctx, id, change);
   }

@@ -19,6 +19,8 @@ export interface EndpointChange {
   url?: string | null;
   description?: string | null;
   eventTypes?: string[] | null;
+  /** The revision that the change is meant for. */
+  expectedRevision?: number | null;
 }
 
 /** Endpoints, and what was delivered to them. */
@@ -48,18 +50,24 @@ export class WebhookService {
     return { endpoint, secret };
   }
 
-  /** @throws DomainError not_found; bad_input as for a new endpoint. */
-  async updateEndpoint(ctx: RequestContext, id: string, { url, description, eventTypes }: EndpointChange): Promise<WebhookEndpointEntity> {
-    await this.findEndpoint(ctx, id);
-    const set: QueryDeepPartialEntity<WebhookEndpointEntity> = {};
+  /** @throws DomainError not_found; bad_input as for a new endpoint; conflict when another changed it meanwhile. */
+  async updateEndpoint(ctx: RequestContext, id: string, { url, description, eventTypes, expectedRevision }: EndpointChange): Promise<WebhookEndpointEntity> {
+    const set: QueryDeepPartialEntity<WebhookEndpointEntity> = { revision: () => 'revision + 1' };
     if (url != null) Object.assign(set, { url: this.checkedUrl(url), failingSince: null }); // what failed was another place
     if (description !== undefined) set.description = description;
     if (eventTypes != null) {
       checkEventTypes(eventTypes);
       set.eventTypes = [...new Set(eventTypes)];
     }
-    if (Object.keys(set).length > 0) await this.webhooks.updateEndpoint(ctx, id, set);
-    return this.findEndpoint(ctx, id);
+    return this.database.transaction(ctx, async (tx) => {
+      const endpoint = await this.webhooks.lockEndpoint(tx, id);
+      if (!endpoint) throw notFound('webhook endpoint', id);
+      if (expectedRevision != null && endpoint.revision !== expectedRevision) {
+        throw new DomainError('conflict', `Endpoint ${id} is at revision ${endpoint.revision} now, not ${expectedRevision}: another changed it. Look at it again, then change it.`, 'expectedRevision');
+      }
+      await this.webhooks.updateEndpoint(tx, id, set);
+      return this.findEndpoint(tx, id);
+    });
   }
 
   /**

@@ -22,6 +22,7 @@ export class WebhookEventType {
 export class WebhookEndpoint {
   @Field(() => ID) id: string;
   @Field() url: string;
+  @Field(() => Int, { description: 'Raised by each edit.' }) revision: number;
   @Field(() => String, { nullable: true }) description: string | null;
   @Field(() => [String], { description: 'Event types it wants; empty: all.' }) eventTypes: string[];
   @Field(() => Date, { nullable: true, description: 'Until when the secret before the last rotation signs too.' }) previousSecretUntil: Date | null;
@@ -112,6 +113,7 @@ export class UpdateWebhookEndpointArgs {
   @Field(() => String, { nullable: true }) @IsOptional() @IsString() url?: string | null;
   @Field(() => [String], { nullable: true, description: 'Names of webhookEventTypes; empty: all.' }) @IsOptional() @IsArray() @IsString({ each: true }) eventTypes?: string[] | null;
   @Field(() => String, { nullable: true, description: 'Null takes it away.' }) @IsOptional() @IsString() @MaxLength(500) description?: string | null;
+  @Field(() => Int, { nullable: true, description: 'The `revision` that the change is meant for: with it nothing is changed if somebody else did meanwhile.' }) @IsOptional() @IsInt() expectedRevision?: number | null;
 }
 
 @ArgsType()

@@ -167,6 +167,7 @@ const EDGES = {
   'Mutation.createWebhookEndpoint(description:)': free(),
   'Mutation.deleteWebhookEndpoint(id:)': reference((w) => w.spareEndpointId),
   'Mutation.updateWebhookEndpoint(id:)': reference((w) => w.endpointId),
+  'Mutation.updateWebhookEndpoint(expectedRevision:)': free(),
   'Mutation.updateWebhookEndpoint(url:)': free('http://127.0.0.1:9/moved'),
   'Mutation.updateWebhookEndpoint(eventTypes:)': free(),
   'Mutation.updateWebhookEndpoint(description:)': free('moved'),

@@ -20,6 +20,15 @@ describe('two people who edit one thing', () => {
     expect(moves.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'conflict', message: expect.stringContaining('another moved it') } });
   });
 
+  it('is so for webhook endpoints too', async () => {
+    const { createWebhookEndpoint: { endpoint } } = await gateway.graphql('mutation { createWebhookEndpoint(url: "http://127.0.0.1:9/a") { endpoint { id revision } } }');
+    const edit = (path: string) => gateway.graphql('mutation ($id: ID!, $url: String!, $expected: Int!) { updateWebhookEndpoint(id: $id, url: $url, expectedRevision: $expected) { revision } }',
+      { id: endpoint.id, url: `http://127.0.0.1:9/${path}`, expected: endpoint.revision });
+    const edits = await Promise.allSettled([edit('b'), edit('c')]);
+    expect(edits.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    expect(edits.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'conflict', message: expect.stringContaining('at revision 2 now') } });
+  });
+
   it('is so for aliases of models too', async () => {
     await registerStubModel(gateway, 'aliased');
     const move = (expected: number) => gateway.graphql(`mutation { setModelAlias(model: "aliased", alias: "champion", version: 1, expectedVersion: ${expected}) { version } }`);
