@@ -1,5 +1,6 @@
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { MIGRATIONS } from '../../src/database/migrations/index.js';
 import { dataSourceOptions, migrate } from '../../src/database/data-source.js';
 import { createScratchDatabase } from '../helpers/scratch-database.js';
 
@@ -31,6 +32,26 @@ describe('migrations', () => {
     const fresh = await createScratchDatabase(inject('postgresUrl'));
     await Promise.all([migrate(fresh.url), migrate(fresh.url), migrate(fresh.url)]);
     await fresh.drop();
+  });
+
+  it('keep what the version before wrote, and let it write on while its processes are replaced', async () => {
+    const fresh = await createScratchDatabase(inject('postgresUrl'));
+    const before = await new DataSource({ ...dataSourceOptions(fresh.url), migrations: MIGRATIONS.slice(0, 1) }).initialize();
+    const key = (id: string, name: string) => before.query('INSERT INTO api_keys (id, project_id, name, hash) VALUES ($1, \'proj_1\', $2, $1)', [id, name]);
+    try {
+      await before.runMigrations();
+      await before.query("INSERT INTO projects (id, name) VALUES ('proj_1', 'default')");
+      await key('key_1', 'bootstrap');
+      await migrate(fresh.url);
+      await key('key_2', 'late');
+      await before.query("INSERT INTO outbox (project_id, job, payload) VALUES ('proj_1', 'webhook.fan-out', '{}')");
+      expect(await before.query('SELECT id, role, platform FROM api_keys ORDER BY id')).toEqual([
+        { id: 'key_1', role: 'admin', platform: true }, { id: 'key_2', role: 'viewer', platform: false },
+      ]);
+    } finally {
+      await before.destroy();
+      await fresh.drop();
+    }
   });
 
   it('put a project on every row', async () => {
