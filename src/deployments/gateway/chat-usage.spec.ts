@@ -36,6 +36,11 @@ describe('what an answer used', () => {
     expect(silent.tokens).toEqual({ promptTokens: 7, completionTokens: 3 });
   });
 
+  it.each([{ prompt_tokens: -1 }, { completion_tokens: '3' }, { completion_tokens: -3 }, { prompt_tokens: 1.5 }, { prompt_tokens: 1e306 }, { completion_tokens: {} }])('is a guess too when it says what cannot be: %j', (wrong) => {
+    const answer = JSON.stringify({ usage: { ...usage, ...wrong } });
+    expect(tokensOf(answer, messages)).toEqual(tokensOf('x'.repeat(answer.length), messages));
+  });
+
   it('costs a provider\'s price of the model, of any model, or nothing; an own model its time', () => {
     const provider = { prices: [{ model: '*', input: 1, output: 2 }, { model: 'big', input: 10, output: 20 }] };
     const price = (model: string, prices = provider.prices) => costOf({ kind: 'provider', provider: { prices }, model } as Target, { promptTokens: 1e6, completionTokens: 5e5 }, 1, 9);

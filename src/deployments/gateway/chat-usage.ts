@@ -1,4 +1,4 @@
-import type { ChatResponse } from '../runtime/chat.types.js';
+import { MAX_TOKENS } from '../../limits/buckets.js';
 import type { Target } from './target.service.js';
 
 export interface Tokens {
@@ -49,15 +49,18 @@ export class StreamTokens {
   }
 }
 
+/** Only counts that can be true: a provider says whatever it likes. */
 function readUsage(json: string): Tokens | null {
   try {
-    const { usage } = JSON.parse(json) as { usage?: Partial<ChatResponse['usage']> | null };
-    if (typeof usage?.prompt_tokens !== 'number') return null;
-    return { promptTokens: usage.prompt_tokens, completionTokens: usage.completion_tokens ?? 0 };
+    const { usage } = JSON.parse(json) as { usage?: Record<string, unknown> | null };
+    const [promptTokens, completionTokens] = [usage?.['prompt_tokens'], usage?.['completion_tokens'] ?? 0];
+    return isCount(promptTokens) && isCount(completionTokens) ? { promptTokens, completionTokens } : null;
   } catch {
     return null;
   }
 }
+
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= MAX_TOKENS;
 
 /**
  * Money for a call: a provider's price per token; of an own runtime the time that the call took.
