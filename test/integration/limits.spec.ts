@@ -182,6 +182,9 @@ describe('budget', () => {
     await set({ budget: 1_000_000 });
     const spent = async () => (await report('budget')).used as number;
     const start = (await gateway.graphql(REPORT)).project.limits.cost as number;
+    // JSON's 1e999 is infinite here, and times the price of the call before, 0, no number at all.
+    await ask('fake/gift');
+    await gateway.fetch('/v1/chat/completions', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"model":"fake/gift","messages":[],"max_tokens":1e999}' });
     await ask();
     // 10 tokens at 1000 and 5 at 2000 per million.
     await vi.waitFor(async () => expect(await spent()).toBeCloseTo(start + 0.02, 6));

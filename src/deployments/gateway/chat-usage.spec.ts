@@ -14,6 +14,12 @@ describe('estimateTokens', () => {
     expect(estimateTokens({ messages })).toBe(prompt + 256);
   });
 
+  it.each(['1e999', '1e300', '-1e999'])('stays within bounds for %s tokens', (number) => {
+    const estimate = estimateTokens({ messages, ...JSON.parse(`{"max_tokens":${number},"n":${number}}`) as object });
+    expect(estimate).toBeGreaterThan(0);
+    expect(estimate).toBeLessThanOrEqual(1e9);
+  });
+
   it.each([null, [], 'text', { messages: 7, max_tokens: 'many', n: -1 }])('takes %j, which is refused later', (body) => {
     expect(estimateTokens(body)).toBeGreaterThan(0);
   });

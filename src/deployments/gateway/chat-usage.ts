@@ -1,4 +1,4 @@
-import { MAX_TOKENS } from '../../limits/buckets.js';
+import { bounded, MAX_TOKENS } from '../../limits/buckets.js';
 import type { Target } from './target.service.js';
 
 export interface Tokens {
@@ -19,8 +19,8 @@ const textTokens = (value: unknown): number => Math.ceil(JSON.stringify([value])
 /** About how many tokens a request will use: its prompt, and the longest answers it allows. Its body is not checked yet. */
 export function estimateTokens(body: unknown): number {
   const { messages, prompt, max_completion_tokens, max_tokens, n } = (body ?? {}) as Record<string, unknown>;
-  const count = (value: unknown, otherwise: number) => (typeof value === 'number' && value > 0 ? Math.ceil(value) : otherwise);
-  return textTokens([messages, prompt]) + count(n, 1) * count(max_completion_tokens, count(max_tokens, ANSWER_TOKENS));
+  const count = (value: unknown, otherwise: number) => (typeof value === 'number' && value > 0 ? Math.min(Math.ceil(value), MAX_TOKENS) : otherwise);
+  return bounded(textTokens([messages, prompt]) + count(n, 1) * count(max_completion_tokens, count(max_tokens, ANSWER_TOKENS)), MAX_TOKENS);
 }
 
 /** What a whole answer says it used; without that, a guess from its length. */
