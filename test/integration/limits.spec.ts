@@ -125,6 +125,14 @@ describe('requests per minute', () => {
     await expect(gateway.graphql(SET_KEY, { id: 'key_1', limits: NONE }, secret)).rejects.toMatchObject({ code: 'forbidden' });
   });
 
+  it('is set by platform keys for themselves, and not by a project\'s admins', async () => {
+    const { createApiKey: { secret } } = await gateway.graphql('mutation { createApiKey(name: "a", role: admin) { secret } }');
+    const { viewer: { platform, apiKey: { id } } } = await gateway.graphql('{ viewer { platform apiKey { id } } }');
+    expect(platform).toBe(true);
+    await expect(gateway.graphql(SET_KEY, { id, limits: { requestsPerMinute: 1 } }, secret)).rejects.toMatchObject({ code: 'forbidden' });
+    expect((await gateway.graphql('{ viewer { apiKey { limits { requestsPerMinute } } } }')).viewer.apiKey.limits.requestsPerMinute).toBeNull();
+  });
+
   it('refuses a limit below zero', async () => {
     await expect(gateway.graphql(SET, { limits: { requestsPerMinute: -1 } })).rejects.toMatchObject({ code: 'bad_input' });
   });
