@@ -7,8 +7,7 @@ const withCode = (code: string, message = 'x') => Object.assign(new Error(messag
 
 describe('asDomainError', () => {
   it.each([
-    ['refused', withCode('ECONNREFUSED')],
-    ['refused at each address', Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' })],
+    ['reset within a query', new QueryFailedError('SELECT 1', [], withCode('ECONNRESET'))],
     ['ended by an administrator, in a query', new QueryFailedError('SELECT 1', [], withCode('57P01'))],
     ['ended by a crash of the server', withCode('57P02')],
     ['starting up', withCode('57P03')],
@@ -16,7 +15,15 @@ describe('asDomainError', () => {
     ['lost within a query', new QueryFailedError('SELECT 1', [], new Error('Connection terminated unexpectedly'))],
     ['no connection in time', new Error('timeout exceeded when trying to connect')],
   ])('knows a database that is away: %s', (_, error) => {
-    expect(asDomainError(error)).toMatchObject({ code: 'unavailable', status: 503 });
+    expect(asDomainError(error)).toMatchObject({ code: 'unavailable', status: 503, message: expect.stringMatching(/^The database is away/) });
+  });
+
+  it.each([
+    ['refused', withCode('ECONNREFUSED')],
+    ['refused at each address', Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' })],
+    ['reset', withCode('ECONNRESET')],
+  ])('blames the database for no connection that may be another\'s: %s', (_, error) => {
+    expect(asDomainError(error)).toMatchObject({ code: 'unavailable', status: 503, message: expect.stringMatching(/^A service behind this one is away/) });
   });
 
   it('gives an expected failure as it is, and says what a NUL does', () => {

@@ -1,6 +1,6 @@
 import { ArgsType, Directive, Field, Float, ID, InputType, ObjectType } from '@nestjs/graphql';
 import { Type } from 'class-transformer';
-import { ArrayMaxSize, IsArray, IsNumber, IsOptional, IsString, Min, ValidateNested } from 'class-validator';
+import { ArrayMaxSize, IsArray, IsNumber, IsOptional, IsString, Max, Min, ValidateNested } from 'class-validator';
 import { connectionOf, listArgsOf, NamedFilter } from '../common/pagination.js';
 
 @ObjectType({ description: 'What a model costs per million tokens.' })
@@ -36,8 +36,8 @@ export const DeploymentConnection = connectionOf(Deployment, 'Deployment');
 @InputType({ description: 'Per million tokens, in the currency of all prices here.' })
 export class ModelPriceInput {
   @Field({ description: 'A model\'s name, or `*` for those not named.' }) @IsString() model: string;
-  @Field(() => Float) @IsNumber() @Min(0) input: number;
-  @Field(() => Float) @IsNumber() @Min(0) output: number;
+  @Field(() => Float) @IsNumber() @Min(0) @Max(1_000_000) input: number;
+  @Field(() => Float) @IsNumber() @Min(0) @Max(1_000_000) output: number;
 }
 
 @InputType()

@@ -5,7 +5,7 @@ import { LRUCache } from 'lru-cache';
 import { type Carrier, carrierOf } from '../auth/carrier.js';
 import { DomainError } from '../common/errors.js';
 import type { RequestContext } from '../common/request-context.js';
-import { type Bucket, MICROS, type Reservation, type Taken } from './buckets.js';
+import { bounded, type Bucket, MAX_MICROS, MAX_TOKENS, MICROS, type Reservation, type Taken } from './buckets.js';
 import { LimiterService } from './limiter.service.js';
 import { type LimitPolicy, LimitPolicies } from './limit-policies.js';
 import { rateLimitHeaders, retryAfterSeconds } from './rate-limit-headers.js';
@@ -50,8 +50,8 @@ export class AdmissionService {
     const estimate = policy.spending.length > 0 ? this.reflector.get<EstimateTokens | undefined>(SPENDS_TOKENS, context.getHandler()) : undefined;
     if (policy.requests.length === 0 && !estimate) return undefined;
     const carrier = carrierOf(context);
-    const tokens = estimate?.(carrier.body) ?? 0;
-    const micros = Math.round(tokens * (this.lastPrice.get(ctx.projectId) ?? 0));
+    const tokens = bounded(estimate?.(carrier.body) ?? 0, MAX_TOKENS);
+    const micros = bounded(tokens * (this.lastPrice.get(ctx.projectId) ?? 0), MAX_MICROS);
     const spending = estimate ? policy.spending.map((bucket) => ({ ...bucket, cost: bucket.counts === 'tokens' ? tokens : micros })) : [];
     return this.take([...policy.requests, ...spending], carrier, replyOf(context), { taken: spending, tokens });
   }
@@ -69,10 +69,10 @@ export class AdmissionService {
 
   /** Notes what a request used, and corrects what it had reserved. Nothing waits for it. */
   settle(ctx: RequestContext, reservation: Reservation | undefined, used: Usage): void {
-    const tokens = used.promptTokens + used.completionTokens;
+    const tokens = bounded(used.promptTokens + used.completionTokens, MAX_TOKENS);
     if (tokens > 0) this.usage.add(ctx, used);
     if (!reservation) return;
-    const micros = Math.round(used.cost * MICROS);
+    const micros = bounded(used.cost * MICROS, MAX_MICROS);
     if (tokens > 0) this.lastPrice.set(ctx.projectId, micros / tokens);
     const corrections = reservation.taken.map((bucket) => ({ ...bucket, cost: (bucket.counts === 'tokens' ? tokens : micros) - bucket.cost }));
     const due = corrections.filter(({ cost }) => cost !== 0);

@@ -3,6 +3,14 @@ export const PERIOD_US = 60_000_000;
 /** Money is counted in millionths. */
 export const MICROS = 1_000_000;
 
+/** More than any request uses; a number beyond it is a mistake or an attack. */
+export const MAX_TOKENS = 1_000_000_000;
+/** What so many tokens cost at the highest price; thousands of it fit Postgres' bigint. */
+export const MAX_MICROS = 1_000_000_000_000_000;
+
+/** A whole amount from 0 to `max`, whatever the number: arithmetic on what is not finite would undo a limit. */
+export const bounded = (value: number, max: number): number => Math.min(Math.max(Math.round(value) || 0, 0), max);
+
 /** What is counted, and for whom. Rates (requests, tokens) refill all the time; a budget ends with its month. */
 export interface Bucket {
   /** In Redis; all of a project's share a hash slot. */

@@ -79,10 +79,12 @@ export class LimitsRepository {
     return affected === 1;
   }
 
-  /** @returns whether there is such a key. */
-  async setKeyLimits(ctx: RequestContext, id: string, limits: Limits): Promise<boolean> {
-    const { affected } = await this.database.manager(ctx).update(ApiKeyEntity, { id, projectId: ctx.projectId }, { limits });
-    return affected === 1;
+  findKey(ctx: RequestContext, id: string): Promise<Pick<ApiKeyEntity, 'platform'> | null> {
+    return this.database.manager(ctx).findOne(ApiKeyEntity, { select: { id: true, platform: true }, where: { id, projectId: ctx.projectId } });
+  }
+
+  async setKeyLimits(ctx: RequestContext, id: string, limits: Limits): Promise<void> {
+    await this.database.manager(ctx).update(ApiKeyEntity, { id, projectId: ctx.projectId }, { limits });
   }
 
   /** Until the transaction ends no other of the project counts the same. */

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { notFound } from '../common/errors.js';
+import { DomainError, notFound } from '../common/errors.js';
 import { LIMIT_NAMES, type LimitName, type Limits } from '../common/limits.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
@@ -35,10 +35,16 @@ export class LimitsService {
     });
   }
 
-  /** @throws DomainError not_found. */
+  /**
+   * A platform key's are set by such keys only, as everything of theirs.
+   * @throws DomainError not_found; forbidden.
+   */
   setKeyLimits(ctx: RequestContext, id: string, limits: Limits): Promise<Limits> {
     return this.database.transaction(ctx, async (tx) => {
-      if (!(await this.repository.setKeyLimits(tx, id, limits))) throw notFound('API key', id);
+      const key = await this.repository.findKey(tx, id);
+      if (!key) throw notFound('API key', id);
+      if (key.platform && !tx.platform) throw new DomainError('forbidden', `${id} is a platform key; only a platform key may manage it.`, 'id');
+      await this.repository.setKeyLimits(tx, id, limits);
       await this.notifications.notify(tx.tx!, LIMITS_TOPIC);
       return limits;
     });

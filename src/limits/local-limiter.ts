@@ -29,10 +29,10 @@ export class LocalLimiter {
     return { refused, states };
   }
 
-  private step({ key, counts, limit, cost, floor, endsAt }: Bucket, now: number): Step {
-    const stored = this.stored.get(key) ?? 0;
+  private step({ key, counts, limit, cost: given, floor, endsAt }: Bucket, now: number): Step {
+    const [stored, cost] = [finite(this.stored.get(key) ?? 0), finite(given)];
     if (counts === 'budget') {
-      const before = Math.max(stored, floor);
+      const before = Math.max(stored, finite(floor));
       const after = Math.max(before + cost, 0);
       return { before, after, retryMs: before >= limit || after > limit ? Math.max(endsAt - now, 1) : 0 };
     }
@@ -43,6 +43,8 @@ export class LocalLimiter {
     return { before, after, retryMs: retryMs < 0.001 ? 0 : retryMs };
   }
 }
+
+const finite = (value: number): number => (Number.isFinite(value) ? value : 0);
 
 function stateOf({ counts, limit, endsAt }: Bucket, value: number, retryMs: number, now: number): BucketState {
   if (counts === 'budget') return { remaining: Math.max(0, Math.floor(limit - value)), resetMs: Math.max(endsAt - now, 1), retryMs };

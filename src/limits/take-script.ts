@@ -4,21 +4,25 @@ import { type Bucket, PERIOD_US, type Taken } from './buckets.js';
 /**
  * Checks all buckets of a request and takes from all of them, or from none, in one round trip. Rates are GCRA (generic
  * cell rate algorithm): a bucket is one number, the theoretical arrival time, in microseconds of Redis' clock.
- * `local-limiter.ts` is the same in memory.
+ * `local-limiter.ts` is the same in memory. A stored or given number that is not finite counts as 0.
  * ARGV: `1` to take even what is not left; then per bucket: counts, limit, cost, floor, end in milliseconds.
  */
 const SCRIPT = `
+local function finite(text)
+  local value = tonumber(text) or 0
+  return value - value == 0 and value or 0
+end
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local period = ${PERIOD_US}
 local answers, states, worst, refused = {}, {}, -1, 0
 for i = 1, #KEYS do
   local at = (i - 1) * 5 + 1
-  local counts, limit, cost = ARGV[at + 1], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
-  local stored = tonumber(redis.call('GET', KEYS[i]) or '0')
+  local counts, limit, cost = ARGV[at + 1], tonumber(ARGV[at + 2]), finite(ARGV[at + 3])
+  local stored = finite(redis.call('GET', KEYS[i]) or '0')
   local before, after, retry, ttl, remaining, reset
   if counts == 'budget' then
-    before = math.max(stored, tonumber(ARGV[at + 4]))
+    before = math.max(stored, finite(ARGV[at + 4]))
     after = math.max(before + cost, 0)
     reset = math.max(tonumber(ARGV[at + 5]) - now / 1000, 1)
     retry = (before >= limit or after > limit) and reset or 0

@@ -1,11 +1,17 @@
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import { Counter } from 'prom-client';
+import { QueryFailedError } from 'typeorm';
 import type { RequestContext } from '../common/request-context.js';
-import { MICROS, monthOf } from './buckets.js';
+import { bounded, MAX_MICROS, MAX_TOKENS, MICROS, monthOf } from './buckets.js';
 import { keyIdOf } from './limit-policies.js';
 import { LimitsRepository } from './limits.repository.js';
 import type { UsageMonthEntity } from './usage.entity.js';
 
 const FLUSH_MS = 1_000;
+/** Postgres refuses the row for what is in it (a number out of range, a constraint), and would again. */
+const REFUSED_DATA = /^2[23]/;
+
+export const usageRowsDropped = new Counter({ name: 'triad_usage_rows_dropped_total', help: 'Usage of a key that Postgres refused for its data, and that is therefore not counted' });
 
 export interface Usage {
   promptTokens: number;
@@ -40,16 +46,30 @@ export class UsageService implements OnModuleDestroy {
     return this.repository.addUsage([rowOf(tx.projectId, principal, usage)], tx);
   }
 
-  /** Writes what is pending; what cannot be written stays pending. */
+  /** Writes what is pending; what cannot be written stays pending, unless Postgres refuses it for its data. */
   async flush(): Promise<void> {
     this.timer = null;
     const rows = [...this.pending.values()];
     this.pending = new Map();
     if (rows.length === 0) return;
-    await this.repository.addUsage(rows).catch((error: unknown) => {
-      this.logger.warn(`Usage is not written yet: ${(error as Error).message}`);
-      rows.forEach((row) => this.addRow(row));
-    });
+    await this.write(rows);
+  }
+
+  /** Where one row is refused each is written by itself, so that nobody waits for another's. */
+  private async write(rows: UsageMonthEntity[]): Promise<void> {
+    try {
+      await this.repository.addUsage(rows);
+    } catch (error) {
+      if (!isRefused(error)) {
+        this.logger.warn(`Usage is not written yet: ${(error as Error).message}`);
+        rows.forEach((row) => this.addRow(row));
+      } else if (rows.length > 1) {
+        for (const row of rows) await this.write([row]);
+      } else {
+        usageRowsDropped.inc();
+        this.logger.error(`Usage is dropped, since Postgres refuses it (${error.message}): ${JSON.stringify(rows[0])}`);
+      }
+    }
   }
 
   private addRow(row: UsageMonthEntity): void {
@@ -65,7 +85,14 @@ export class UsageService implements OnModuleDestroy {
   }
 }
 
+function isRefused(error: unknown): error is QueryFailedError {
+  return error instanceof QueryFailedError && REFUSED_DATA.test((error.driverError as { code?: string }).code ?? '');
+}
+
 function rowOf(projectId: string, principal: string, { promptTokens, completionTokens, cost }: Usage): UsageMonthEntity {
   const month = monthOf(new Date()).startsAt.toISOString().slice(0, 10);
-  return { projectId, keyId: keyIdOf({ principal }) ?? '', month, promptTokens, completionTokens, costMicros: Math.round(cost * MICROS) };
+  return {
+    projectId, keyId: keyIdOf({ principal }) ?? '', month,
+    promptTokens: bounded(promptTokens, MAX_TOKENS), completionTokens: bounded(completionTokens, MAX_TOKENS), costMicros: bounded(cost * MICROS, MAX_MICROS),
+  };
 }

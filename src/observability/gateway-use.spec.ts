@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { countGatewayUse } from './gateway-use.js';
 import { gatewayCost, gatewayTokens } from './metrics.js';
@@ -13,4 +14,10 @@ it('counts by provider and model, and never under more names than it can keep', 
   expect(of('other', 'other', 'prompt')).toBe(8000);
   expect(tokens).toHaveLength(201 * 2);
   expect((await gatewayCost.get()).values.reduce((sum, { value }) => sum + value, 0)).toBeCloseTo(500.5);
+});
+
+it('takes any number: no provider\'s answer makes a counter throw', () => {
+  fc.assert(fc.property(fc.double(), fc.double(), fc.double(), (promptTokens, completionTokens, cost) => {
+    countGatewayUse({ provider: 'p', model: 'm', promptTokens, completionTokens, cost });
+  }));
 });

@@ -15,14 +15,17 @@ export interface GatewayUse {
   cost: number;
 }
 
-/** Adds to the counters of tokens and cost by provider and model; a call without an answer leaves no trace there. */
+/** A counter takes nothing else, and throws. */
+const addable = (value: number): number => (Number.isFinite(value) ? Math.max(value, 0) : 0);
+
+/** Adds to the counters of tokens and cost by provider and model; a call without an answer leaves no trace there. Never throws. */
 export function countGatewayUse({ provider, model, promptTokens, completionTokens, cost }: GatewayUse): void {
   if (promptTokens + completionTokens === 0) return;
   const pair = `${provider}/${model}`;
   const known = seen.has(pair) || seen.size < PAIRS;
   if (known) seen.add(pair);
   const labels = known ? { provider, model } : { provider: 'other', model: 'other' };
-  gatewayTokens.inc({ ...labels, kind: 'prompt' }, promptTokens);
-  gatewayTokens.inc({ ...labels, kind: 'completion' }, completionTokens);
-  gatewayCost.inc(labels, cost);
+  gatewayTokens.inc({ ...labels, kind: 'prompt' }, addable(promptTokens));
+  gatewayTokens.inc({ ...labels, kind: 'completion' }, addable(completionTokens));
+  gatewayCost.inc(labels, addable(cost));
 }

@@ -32,6 +32,11 @@ describe('redacting a log line', () => {
     }));
   });
 
+  // Quadratic time would be minutes.
+  it.each(['a.', 'a', 'a://', 'a://b:', '\\', 'eyJa-', '"secret" ', 'token_', 'Bearer '])('takes time linear in a long run of %j', (part) => {
+    expect(redactSecrets(part.repeat(400_000 / part.length))).toContain(part.trim());
+  });
+
   it('leaves other text as it is', () => {
     const line = '{"level":"info","msg":"triad_trainer took 12 tokens; secretary: https://example.com/a:b","tokens":12,"requestId":"req-1"}';
     expect(redactSecrets(line)).toBe(line);

@@ -46,6 +46,15 @@ describe('the log', () => {
     expect(outside).not.toHaveProperty('requestId');
   });
 
+  it('cuts the strings of a line that is too long, and stays JSON', () => {
+    start();
+    new Logger('X').log('a.'.repeat(100_000));
+    new Logger('X').log('next');
+    expect(lines[0]!.length).toBeLessThan(10_000);
+    expect(logged()).toEqual([expect.objectContaining({ level: 'info', msg: expect.stringMatching(/^a\.a\..*…$/) as string }), expect.objectContaining({ msg: 'next' })]);
+    expect(lines[0]).toMatch(/\n$/);
+  });
+
   it('holds no secret: not of a message, a stack, an error\'s own fields or an object', () => {
     start('debug');
     const logger = new Logger('X');

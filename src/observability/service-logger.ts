@@ -6,6 +6,9 @@ import { redactSecrets } from './redact.js';
 
 /** Nest's own start-up chatter, a line per module and route. */
 const FRAMEWORK = new Set(['NestFactory', 'InstanceLoader', 'RoutesResolver', 'RouterExplorer', 'GraphQLModule', 'NestApplication']);
+/** Characters; the strings of a longer line are cut. */
+const LONGEST_LINE = 64 * 1024;
+const LONGEST_STRING = 8 * 1024;
 const LEVEL_OF = { error: 'error', warn: 'warn', log: 'info', debug: 'debug' } as const;
 
 /**
@@ -21,7 +24,7 @@ export function createLogger(level: Config['TRIAD_LOG_LEVEL'], destination?: Des
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
     mixin: () => ({ ...currentLogFields() }),
-    hooks: { streamWrite: readable ? (line) => readableLine(redactSecrets(line)) : redactSecrets },
+    hooks: { streamWrite: (line) => (readable ? readableLine(redactSecrets(shortened(line))) : redactSecrets(shortened(line))) },
   }, destination ?? pino.destination(1));
 }
 
@@ -53,6 +56,12 @@ export class ServiceLogger implements LoggerService {
     else if (typeof message === 'string') this.logger[level]({ ...context, ...stack }, message);
     else this.logger[level]({ ...context, ...stack, details: message });
   }
+}
+
+/** Still a line of JSON, whatever somebody made the service log. */
+function shortened(line: string): string {
+  if (line.length <= LONGEST_LINE) return line;
+  return `${JSON.stringify(JSON.parse(line, (_, value: unknown) => (typeof value === 'string' && value.length > LONGEST_STRING ? `${value.slice(0, LONGEST_STRING)}…` : value)))}\n`;
 }
 
 function readableLine(line: string): string {

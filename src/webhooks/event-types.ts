@@ -9,7 +9,7 @@ const code = z.string().describe('Why, stable, for programs.');
 const inbound = z.strictObject({
   inboundWebhookId: z.string().describe('Where it came in.'),
   webhookId: z.string().describe('The sender\'s `webhook-id`.'),
-  type: z.string().nullable().describe('The sender\'s own event type: `type` of the payload, if that is text.'),
+  type: z.string().nullable().describe('The sender\'s own event type: `type` of the payload, if that is text of at most 200 bytes.'),
   payload: z.record(z.string(), z.unknown()).describe('The body as the sender signed it.'),
 });
 

@@ -18,7 +18,10 @@ const DAYS_OF_FAILING = 5;
 const DISABLED_BECAUSE = { gone: 'It answered 410 Gone.', failing: `Every attempt failed for ${DAYS_OF_FAILING} days.` };
 
 /** A delivery as it was read before an attempt. */
-type Attempted = Pick<WebhookDeliveryEntity, 'id' | 'endpointId' | 'attempts'>;
+type Attempted = Pick<WebhookDeliveryEntity, 'id' | 'endpointId' | 'attempts' | 'attemptsBefore'>;
+
+/** In an UPDATE: the schedule starts anew. */
+const ATTEMPTS_SO_FAR = 'jsonb_array_length(webhook_deliveries.attempts)';
 
 const after = (milliseconds: number) => () => `now() + interval '${Math.round(milliseconds)} milliseconds'`;
 
@@ -46,7 +49,7 @@ export class WebhookDeliveryLifecycle {
   /** Makes deliveries of events to one endpoint due now, new ones and old; not those under way or due within the minute. */
   startAgain(ctx: RequestContext, endpointId: string, eventIds: string[]): Promise<string[]> {
     return this.startAll(ctx, eventIds.map((eventId) => ({ eventId, endpointId })),
-      `UPDATE SET status = 'pending', next_attempt_at = now() WHERE ${resting('webhook_deliveries.')}`);
+      `UPDATE SET status = 'pending', next_attempt_at = now(), attempts_before = ${ATTEMPTS_SO_FAR} WHERE ${resting('webhook_deliveries.')}`);
   }
 
   /** @returns whether a delivery, as it was read, is now this worker's to attempt: not when it is over, not due or another's. */
@@ -77,11 +80,11 @@ export class WebhookDeliveryLifecycle {
   }
 
   /**
-   * Makes a delivery due now, whatever became of it before.
+   * Makes a delivery due now, whatever became of it before; attempts follow as for a new one.
    * @returns false when an attempt is under way, or due within the minute.
    */
   redeliver(ctx: RequestContext, id: string): Promise<boolean> {
-    return this.reschedule(ctx, id, resting(), 0, { status: 'pending' });
+    return this.reschedule(ctx, id, resting(), 0, { status: 'pending', attemptsBefore: () => ATTEMPTS_SO_FAR });
   }
 
   /** Writes down an attempt and what follows from it for the delivery and its endpoint. */
@@ -108,7 +111,7 @@ export class WebhookDeliveryLifecycle {
   private recordFailure(ctx: RequestContext, delivery: Attempted, attempts: DeliveryAttempt[], retryAfterMs: number | null): Promise<void> {
     const { id, endpointId } = delivery;
     const gone = attempts.at(-1)!.status === 410;
-    const delay = gone ? null : nextDelay(attempts.length, retryAfterMs);
+    const delay = gone ? null : nextDelay(attempts.length - delivery.attemptsBefore, retryAfterMs);
     return this.database.transaction(ctx, async (tx) => {
       const days = await this.webhooks.endpointFailed(tx, endpointId);
       const pending = `status = 'pending' AND ${untried(delivery)}`;

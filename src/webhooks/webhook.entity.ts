@@ -62,6 +62,8 @@ export class WebhookDeliveryEntity {
   @Column('text') endpointId: string;
   @Column('text', { default: 'pending' }) status: DeliveryStatus;
   @Column('jsonb', { default: [] }) attempts: DeliveryAttempt[];
+  /** How many of them were before the latest redelivery or replay, with which the schedule starts anew. */
+  @Column('int', { default: 0 }) attemptsBefore: number;
   /** When an attempt may start; while one is under way, when it counts as lost. Null unless pending. */
   @Column('timestamptz', { nullable: true, default: () => 'now()' }) nextAttemptAt: Date | null;
   @CreateDateColumn({ type: 'timestamptz' }) createdAt: Date;

@@ -13,7 +13,7 @@ const OVERDUE = "now() - interval '30 seconds'";
 
 export type DeliveryWithEvent = WebhookDeliveryEntity & { event: EventEntity };
 /** All that an attempt needs; an endpoint may have been deleted. */
-export type DeliveryToAttempt = Pick<WebhookDeliveryEntity, 'id' | 'endpointId' | 'status' | 'attempts'> & {
+export type DeliveryToAttempt = Pick<WebhookDeliveryEntity, 'id' | 'endpointId' | 'status' | 'attempts' | 'attemptsBefore'> & {
   event: Pick<EventEntity, 'id' | 'type' | 'version' | 'data' | 'createdAt'>;
   /** When this was read, by the database's clock. */
   readAt: Date;
@@ -21,7 +21,7 @@ export type DeliveryToAttempt = Pick<WebhookDeliveryEntity, 'id' | 'endpointId' 
 };
 
 interface AttemptRow {
-  endpoint_id: string; status: DeliveryStatus; attempts: DeliveryAttempt[];
+  endpoint_id: string; status: DeliveryStatus; attempts: DeliveryAttempt[]; attempts_before: number;
   event_id: string; type: string; version: number; data: object; created_at: Date;
   encrypted_secret: string; previous_encrypted_secret: string | null; previous_secret_until: Date | null;
   disabled_at: Date | null; failing_since: Date | null; read_at: Date;
@@ -152,13 +152,13 @@ export class WebhookRepository {
   /** A delivery with its event and its endpoint: one plain statement, since it runs once per attempt. */
   async findToAttempt(ctx: RequestContext, id: string): Promise<DeliveryToAttempt | null> {
     const [row] = await this.database.manager(ctx).query<(AttemptRow & { url: string | null })[]>(
-      `SELECT d.endpoint_id, d.status, d.attempts, e.id AS event_id, e.type, e.version, e.data, e.created_at,
+      `SELECT d.endpoint_id, d.status, d.attempts, d.attempts_before, e.id AS event_id, e.type, e.version, e.data, e.created_at,
          w.url, w.encrypted_secret, w.previous_encrypted_secret, w.previous_secret_until, w.disabled_at, w.failing_since, clock_timestamp() AS read_at
        FROM webhook_deliveries d JOIN events e ON e.id = d.event_id LEFT JOIN webhook_endpoints w ON w.id = d.endpoint_id
        WHERE d.id = $1 AND d.project_id = $2`, [id, ctx.projectId]);
     if (!row) return null;
     return {
-      id, readAt: row.read_at, endpointId: row.endpoint_id, status: row.status, attempts: row.attempts,
+      id, readAt: row.read_at, endpointId: row.endpoint_id, status: row.status, attempts: row.attempts, attemptsBefore: row.attempts_before,
       event: { id: row.event_id, type: row.type, version: row.version, data: row.data, createdAt: row.created_at },
       endpoint: row.url === null ? null : {
         id: row.endpoint_id, projectId: ctx.projectId, url: row.url, disabledAt: row.disabled_at, failingSince: row.failing_since,

@@ -127,6 +127,7 @@ describe('deployments over an OpenAI-compatible provider', () => {
     expect(providers.nodes).toContainEqual({ name: 'fake', hasKey: true });
     await expect(gateway.graphql(PROVIDER, { input: { name: 'fake', baseUrl: fake.url } })).rejects.toMatchObject({ code: 'conflict' });
     await expect(gateway.graphql(PROVIDER, { input: { name: 'a/b', baseUrl: fake.url } })).rejects.toMatchObject({ code: 'bad_input' });
+    await expect(gateway.graphql(PROVIDER, { input: { name: 'dear', baseUrl: fake.url, prices: [{ model: '*', input: 0, output: 1e306 }] } })).rejects.toMatchObject({ code: 'bad_input' });
     await expect(gateway.graphql(DEPLOYMENT, { input: { name: 'd', target: 'nobody/m' } })).rejects.toMatchObject({ code: 'model_not_found' });
     const again = () => gateway.graphql(DEPLOYMENT, { input: { name: 'house-assistant', target: 'fake/gpt-x' } });
     expect(await again()).toEqual(await again());

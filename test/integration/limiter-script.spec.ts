@@ -22,8 +22,8 @@ describe('the limiter\'s script', () => {
 
   it('answers as the limiter in memory does, whatever is taken, corrected or refused', async () => {
     const step = fc.record({
-      costs: fc.array(fc.record({ bucket: fc.integer({ min: 0, max: BUCKETS.length - 1 }), cost: fc.integer({ min: -4, max: 8 }) }), { minLength: 1, maxLength: 4 }),
-      force: fc.boolean(), floor: fc.integer({ min: 0, max: 12 }),
+      costs: fc.array(fc.record({ bucket: fc.integer({ min: 0, max: BUCKETS.length - 1 }), cost: fc.oneof({ weight: 9, arbitrary: fc.integer({ min: -4, max: 8 }) }, fc.constantFrom(NaN, Infinity, -Infinity)) }), { minLength: 1, maxLength: 4 }),
+      force: fc.boolean(), floor: fc.oneof({ weight: 9, arbitrary: fc.integer({ min: 0, max: 12 }) }, fc.constant(NaN)),
     });
     await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 20 }), async (steps) => {
       const prefix = `limiter-script:${randomUUID()}`;
@@ -47,6 +47,15 @@ describe('the limiter\'s script', () => {
     expect(refused).toMatchObject({ refused: 1, states: [{ remaining: 100, retryMs: 0 }, { remaining: 0 }] });
     expect(refused.states[1]!.retryMs).toBeGreaterThan(50_000);
     expect((await takeFromRedis(redis, [bucket(wide, 'tokens', 100, 0)], false)).states[0]!.remaining).toBe(100);
+  });
+
+  it('keeps a budget whatever number is taken or stored', async () => {
+    const key = `limiter-script:${randomUUID()}`;
+    const spend = (cost: number) => takeFromRedis(redis, [bucket(key, 'budget', 20, cost, 15)], true);
+    expect((await spend(NaN)).states[0]!.remaining).toBe(5);
+    await redis.set(key, 'nan');
+    expect((await spend(4)).states[0]!.remaining).toBe(1);
+    expect((await takeFromRedis(redis, [bucket(key, 'budget', 20, 2, 15)], false)).refused).toBe(0);
   });
 
   it('leaves nothing in Redis for longer than it counts', async () => {

@@ -130,6 +130,14 @@ describe('requests per minute', () => {
     await expect(gateway.graphql(SET_KEY, { id: 'key_1', limits: NONE }, secret)).rejects.toMatchObject({ code: 'forbidden' });
   });
 
+  it('is set by platform keys for themselves, and not by a project\'s admins', async () => {
+    const { createApiKey: { secret } } = await gateway.graphql('mutation { createApiKey(name: "a", role: admin) { secret } }');
+    const { viewer: { platform, apiKey: { id } } } = await gateway.graphql('{ viewer { platform apiKey { id } } }');
+    expect(platform).toBe(true);
+    await expect(gateway.graphql(SET_KEY, { id, limits: { requestsPerMinute: 1 } }, secret)).rejects.toMatchObject({ code: 'forbidden' });
+    expect((await gateway.graphql('{ viewer { apiKey { limits { requestsPerMinute } } } }')).viewer.apiKey.limits.requestsPerMinute).toBeNull();
+  });
+
   it('refuses a limit below zero', async () => {
     await expect(gateway.graphql(SET, { limits: { requestsPerMinute: -1 } })).rejects.toMatchObject({ code: 'bad_input' });
   });
@@ -189,6 +197,9 @@ describe('budget', () => {
     await set({ budget: 1_000_000 });
     const spent = async () => (await report('budget')).used as number;
     const start = (await gateway.graphql(REPORT)).project.limits.cost as number;
+    // JSON's 1e999 is infinite here, and times the price of the call before, 0, no number at all.
+    await ask('fake/gift');
+    await gateway.fetch('/v1/chat/completions', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"model":"fake/gift","messages":[],"max_tokens":1e999}' });
     await ask();
     // 10 tokens at 1000 and 5 at 2000 per million.
     await vi.waitFor(async () => expect(await spent()).toBeCloseTo(start + 0.02, 6));

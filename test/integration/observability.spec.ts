@@ -42,14 +42,14 @@ describe('what an operator sees', () => {
 
     it('counts what chat completions use, by provider and model', async () => {
       const fake = await startOpenAiFake();
-      await gateway.graphql('mutation ($input: CreateProviderInput!) { createProvider(input: $input) { name } }', { input: { name: 'paid', baseUrl: fake.url, prices: [{ model: 'm', input: 1_000_000, output: 2_000_000 }] } });
+      await gateway.graphql('mutation ($input: CreateProviderInput!) { createProvider(input: $input) { name } }', { input: { name: 'paid', baseUrl: fake.url, prices: [{ model: 'm', input: 500_000, output: 1_000_000 }] } });
       const ask = (model: string) => gateway.fetch('/v1/chat/completions', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ model, messages: [{ role: 'user', content: 'hello' }] }) });
       expect((await ask('paid/m')).status).toBe(200);
       expect((await ask('paid/limits-rate')).status).toBe(429);
       const text = await metrics();
       expect(text).toContain('triad_gateway_tokens_total{provider="paid",model="m",kind="prompt"} 10');
       expect(text).toContain('triad_gateway_tokens_total{provider="paid",model="m",kind="completion"} 5');
-      expect(text).toContain('triad_gateway_cost_total{provider="paid",model="m"} 20');
+      expect(text).toContain('triad_gateway_cost_total{provider="paid",model="m"} 10');
       expect(text).not.toContain('model="limits-rate"');
       await fake.stop();
     });

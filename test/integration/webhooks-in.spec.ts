@@ -43,6 +43,13 @@ describe('webhooks in', () => {
     expect(await tools.deliveries(other.id)).toEqual([]);
   });
 
+  it('are taken whole when their type is long, which is then not told beside the payload', async () => {
+    const { inboundWebhook: { id, path }, secret } = await create('standard');
+    const body = { type: 'é'.repeat(5_000), rest: 'x'.repeat(7_000) };
+    expect((await post(path, secret, JSON.stringify(body))).status).toBe(200);
+    expect(await events()).toContainEqual({ inboundWebhookId: id, webhookId: `msg_${sent}`, type: null, payload: body });
+  });
+
   it('take the secret that the sender made, and during an overlap the one before', async () => {
     const { inboundWebhook: { id, path }, secret: first } = await create('openai');
     const theirs = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';

@@ -105,6 +105,24 @@ describe('webhooks', () => {
     });
   });
 
+  it.each(['redelivered', 'replayed'])('tries a delivery that failed for good and is %s as often as a new one', async (how) => {
+    const { id, receiver, delivery } = await receive((response, count) => response.writeHead(count <= 2 ? 500 : 200).end());
+    const from = new Date().toISOString();
+    await emit();
+    const { id: deliveryId } = await delivery({ status: 'pending', attempts: [{ status: 500 }] });
+    await sql(`UPDATE webhook_deliveries SET status = 'failed', next_attempt_at = NULL,
+      attempts = (SELECT jsonb_agg(d.attempts->0) FROM webhook_deliveries d, generate_series(1, 10) WHERE d.id = $1) WHERE id = $1`, [deliveryId]);
+    if (how === 'redelivered') await gateway.graphql('mutation ($id: ID!) { redeliverWebhook(deliveryId: $id) { status } }', { id: deliveryId });
+    else await gateway.graphql('mutation ($id: ID!, $from: DateTime!, $to: DateTime!) { replayWebhooks(endpointId: $id, from: $from, to: $to) { id } }', { id, from, to: new Date().toISOString() });
+    await receiver.has(2);
+    const failing = await delivery({ status: 'pending', attempts: Array.from({ length: 11 }, () => ({ status: 500 })) });
+    const wait = Date.parse(failing.nextAttemptAt) - Date.parse(failing.attempts[10].at);
+    expect(wait).toBeGreaterThanOrEqual(5_000);
+    expect(wait).toBeLessThan(60_000);
+    await receiver.has(3);
+    expect((await delivery({ status: 'delivered' })).attempts).toHaveLength(12);
+  });
+
   it('makes one attempt of a message that comes ten times at once', async () => {
     const { id, receiver, delivery } = await receive();
     await emit();

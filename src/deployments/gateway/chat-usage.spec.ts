@@ -14,6 +14,12 @@ describe('estimateTokens', () => {
     expect(estimateTokens({ messages })).toBe(prompt + 256);
   });
 
+  it.each(['1e999', '1e300', '-1e999'])('stays within bounds for %s tokens', (number) => {
+    const estimate = estimateTokens({ messages, ...JSON.parse(`{"max_tokens":${number},"n":${number}}`) as object });
+    expect(estimate).toBeGreaterThan(0);
+    expect(estimate).toBeLessThanOrEqual(1e9);
+  });
+
   it.each([null, [], 'text', { messages: 7, max_tokens: 'many', n: -1 }])('takes %j, which is refused later', (body) => {
     expect(estimateTokens(body)).toBeGreaterThan(0);
   });
@@ -34,6 +40,11 @@ describe('what an answer used', () => {
     expect(silent.tokens.completionTokens).toBe(2);
     silent.see(`data: ${JSON.stringify({ choices: [], usage })}\r\n\r\ndata: [DONE]\r\n\r\n`, 2);
     expect(silent.tokens).toEqual({ promptTokens: 7, completionTokens: 3 });
+  });
+
+  it.each([{ prompt_tokens: -1 }, { completion_tokens: '3' }, { completion_tokens: -3 }, { prompt_tokens: 1.5 }, { prompt_tokens: 1e306 }, { completion_tokens: {} }])('is a guess too when it says what cannot be: %j', (wrong) => {
+    const answer = JSON.stringify({ usage: { ...usage, ...wrong } });
+    expect(tokensOf(answer, messages)).toEqual(tokensOf('x'.repeat(answer.length), messages));
   });
 
   it('costs a provider\'s price of the model, of any model, or nothing; an own model its time', () => {

@@ -1,4 +1,4 @@
-import type { ChatResponse } from '../runtime/chat.types.js';
+import { bounded, MAX_TOKENS } from '../../limits/buckets.js';
 import type { Target } from './target.service.js';
 
 export interface Tokens {
@@ -19,8 +19,8 @@ const textTokens = (value: unknown): number => Math.ceil(JSON.stringify([value])
 /** About how many tokens a request will use: its prompt, and the longest answers it allows. Its body is not checked yet. */
 export function estimateTokens(body: unknown): number {
   const { messages, prompt, max_completion_tokens, max_tokens, n } = (body ?? {}) as Record<string, unknown>;
-  const count = (value: unknown, otherwise: number) => (typeof value === 'number' && value > 0 ? Math.ceil(value) : otherwise);
-  return textTokens([messages, prompt]) + count(n, 1) * count(max_completion_tokens, count(max_tokens, ANSWER_TOKENS));
+  const count = (value: unknown, otherwise: number) => (typeof value === 'number' && value > 0 ? Math.min(Math.ceil(value), MAX_TOKENS) : otherwise);
+  return bounded(textTokens([messages, prompt]) + count(n, 1) * count(max_completion_tokens, count(max_tokens, ANSWER_TOKENS)), MAX_TOKENS);
 }
 
 /** What a whole answer says it used; without that, a guess from its length. */
@@ -49,15 +49,18 @@ export class StreamTokens {
   }
 }
 
+/** Only counts that can be true: a provider says whatever it likes. */
 function readUsage(json: string): Tokens | null {
   try {
-    const { usage } = JSON.parse(json) as { usage?: Partial<ChatResponse['usage']> | null };
-    if (typeof usage?.prompt_tokens !== 'number') return null;
-    return { promptTokens: usage.prompt_tokens, completionTokens: usage.completion_tokens ?? 0 };
+    const { usage } = JSON.parse(json) as { usage?: Record<string, unknown> | null };
+    const [promptTokens, completionTokens] = [usage?.['prompt_tokens'], usage?.['completion_tokens'] ?? 0];
+    return isCount(promptTokens) && isCount(completionTokens) ? { promptTokens, completionTokens } : null;
   } catch {
     return null;
   }
 }
+
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= MAX_TOKENS;
 
 /**
  * Money for a call: a provider's price per token; of an own runtime the time that the call took.

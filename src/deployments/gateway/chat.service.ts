@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import { outboundDispatcher } from '../../common/outbound.js';
@@ -21,6 +21,7 @@ import { type Target, TargetService } from './target.service.js';
 /** The OpenAI-compatible edge: finds what a model name stands for and passes the request on. */
 @Injectable()
 export class ChatService implements OnModuleDestroy {
+  private readonly logger = new Logger(ChatService.name);
   private readonly dispatcher: Dispatcher;
 
   constructor(
@@ -51,11 +52,7 @@ export class ChatService implements OnModuleDestroy {
       const target = await this.targets.resolve(ctx, model);
       const rendered = prompt ? await this.render(ctx, prompt) : [];
       const upstreamRequest: ChatRequest = { ...rest, messages: [...rendered, ...(messages ?? [])] as ChatMessage[] } as ChatRequest;
-      settle = (tokens) => {
-        const use = { ...tokens, cost: this.costOf(target, tokens, started) };
-        countGatewayUse({ ...labelsOf(target), ...use });
-        return this.admission.settle(ctx, reservation, use);
-      };
+      settle = (tokens) => this.settle(ctx, reservation, target, tokens, started);
       const answer = target.kind === 'registry'
         ? await this.runtime.stream(ctx, target.version, upstreamRequest, signal)
         : await this.callProvider(target.provider, { ...upstreamRequest, model: target.model }, signal);
@@ -63,6 +60,17 @@ export class ChatService implements OnModuleDestroy {
     } catch (error) {
       settle(NO_TOKENS);
       throw error;
+    }
+  }
+
+  /** Never throws: it is called from events of streams, where an error would end the process. */
+  private settle(ctx: RequestContext, reservation: Reservation | undefined, target: Target, tokens: Tokens, started: number): void {
+    try {
+      const use = { ...tokens, cost: this.costOf(target, tokens, started) };
+      countGatewayUse({ ...labelsOf(target), ...use });
+      this.admission.settle(ctx, reservation, use);
+    } catch (error) {
+      this.logger.error(`What a completion used is not counted: ${String(error)}`);
     }
   }
 

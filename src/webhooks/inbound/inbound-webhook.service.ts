@@ -17,6 +17,9 @@ export interface WithSecret {
   secret: string | null;
 }
 
+/** More than any name of a type has: beside the payload an event has little room. */
+const TYPE_MAX_BYTES = 200;
+
 /** Others' webhooks, which become events of the project. */
 @Injectable()
 export class InboundWebhookService {
@@ -84,7 +87,7 @@ export class InboundWebhookService {
     const webhookId = verifiedId(request.headers, raw, source ? signingSecretsAt(this.config, 'inbound_webhooks', source, source.readAt) : [newSigningSecret()]);
     if (!source) throw new Error('A signature verified by a secret that nobody has');
     const payload = payloadOf(request.body);
-    const type = typeof payload['type'] === 'string' ? payload['type'] : null;
+    const type = typeof payload['type'] === 'string' && Buffer.byteLength(JSON.stringify(payload['type'])) <= TYPE_MAX_BYTES ? payload['type'] : null;
     const ctx = RequestContext.forJob(source.projectId, `inbound.${source.provider}`);
     await this.database.transaction(ctx, async (tx) => {
       if (!await this.inbound.take(tx, source.id, webhookId)) return;
