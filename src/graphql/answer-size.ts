@@ -10,7 +10,7 @@ const DEFAULT_PAGE = 50;
 /** Assumed length of a list without pages (messages, slices, attempts). */
 const SHORT_LIST = 10;
 /** Most entities that a federation gateway may ask for at once. */
-const REPRESENTATIONS = 500;
+const REPRESENTATIONS = 200;
 
 /** Refuses operations whose answer may hold more objects than `limit`: page sizes multiplied along the nesting. */
 export function answerSizeRule(limit: number, refuse: (found: number) => GraphQLError): ValidationRule {

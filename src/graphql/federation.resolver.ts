@@ -6,7 +6,7 @@ import { EntityReferences, type Representation } from './entity-references.js';
 import { subgraphSdl } from './subgraph-sdl.js';
 
 /** Entities that a gateway may ask for at once. */
-const MAX_REPRESENTATIONS = 500;
+const MAX_REPRESENTATIONS = 200;
 
 const AnyScalar = new GraphQLScalarType({ name: '_Any', description: 'The type and the key of a thing: `{ __typename, id }`.' });
 

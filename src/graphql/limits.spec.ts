@@ -22,7 +22,7 @@ describe('the limits', () => {
     ['query ($n: Int) { prompts(last: $n) { pageInfo { endCursor } nodes { id } } }', 1 + 1 + 500],
     ['{ prompts(first: null, last: 7) { nodes { ...v ...v } } } fragment v on Prompt { versions(first: 2) { nodes { messages { role } } } }', 1 + 7 * (1 + 2 * (1 + 2 * (1 + 10)))],
     ['{ model(name: "x") { id } lineage(type: model_version, id: "x") { nodes { id } } }', 1 + 1 + 10],
-    ['query ($r: [_Any!]!) { _entities(representations: $r) { ... on Prompt { versions(first: 3) { nodes { id } } } } }', 100 * (1 + 1 + 3)],
+    ['query ($r: [_Any!]!) { _entities(representations: $r) { ... on Prompt { versions(first: 3) { nodes { id } } } } }', 200 * (1 + 1 + 3)],
     ['{ __typename nothing { more } }', 0],
   ])('take %s for an answer of %i objects', (document, objects) => {
     const found: number[] = [];
