@@ -9,13 +9,18 @@ import { measurePairs, type PairedResult } from './pairs.js';
 
 const CREATE = 'mutation { createPromptVersion(input: { name: "bench", messages: [{ role: user, content: "Say {{what}}" }] }) { id } }';
 const READ = '{ prompt(name: "bench", version: 1) { id name version messages { role content } createdAt } }';
-const SUBJECT = 'authenticated `prompt(name, version)`';
+/** Never reached, so that each request is counted in Redis and none is refused. */
+const LIMIT = 'mutation { setProjectLimits(limits: { requestsPerMinute: 1000000000 }) { requestsPerMinute } }';
+const SUBJECT = '`prompt(name, version)`, authenticated and limited';
 
 /** An authenticated GraphQL read of one row, against the same SELECT through plain `pg`, a constant from Node's http, and the same API left open. */
 export async function benchGraphqlRead(service: Service, servers: { postgres: string; redis: string }): Promise<PairedResult[]> {
   const headers = { authorization: `Bearer ${service.apiKey}`, 'content-type': 'application/json' };
   const post = (url: string, query: string) => ({ url: `${url}/graphql`, method: 'POST' as const, headers, body: JSON.stringify({ query }) });
-  await fetch(`${service.url}/graphql`, post(service.url, CREATE));
+  for (const setUp of [CREATE, LIMIT]) {
+    const answer = await (await fetch(`${service.url}/graphql`, post(service.url, setUp))).json() as { errors?: unknown };
+    if (answer.errors) throw new Error(JSON.stringify(answer.errors));
+  }
   const bare = await bareServer('pg', servers.postgres);
   const constant = await bareServer('upstream');
   const open = await openGateway(servers);
@@ -29,6 +34,7 @@ export async function benchGraphqlRead(service: Service, servers: { postgres: st
       await against('GraphQL read', 'Node http, a constant', () => throughput({ url: constant.url })),
     ];
   } finally {
+    await fetch(`${service.url}/graphql`, post(service.url, 'mutation { setProjectLimits(limits: {}) { requestsPerMinute } }'));
     for (const each of [bare, constant, open]) each.process.disconnect();
   }
 }
