@@ -5,7 +5,7 @@ import type { RequestContext } from '../common/request-context.js';
 import type { Config } from '../config/config.js';
 import { dataSourceOptions } from './data-source.js';
 import { scopedTo } from './tenant-connections.js';
-import { tenantRole } from './tenant-role.js';
+import { assertBound, tenantRole } from './tenant-role.js';
 
 const OWNER_POOL = 10;
 const TENANT_POOL = 20;
@@ -25,7 +25,7 @@ export class Database implements OnApplicationShutdown {
     private readonly tenants: DataSource,
   ) {}
 
-  /** @throws Error when Postgres is not reached, or does not let the tenants' role in. */
+  /** @throws Error when Postgres is not reached, or does not let the tenants' role in, or does not bind it by row-level security. */
   static async connect(config: Pick<Config, 'DATABASE_URL' | 'TRIAD_TENANT_DATABASE_URL'>): Promise<Database> {
     const role = tenantRole(config.DATABASE_URL, config.TRIAD_TENANT_DATABASE_URL);
     const owner = await new DataSource(dataSourceOptions(config.DATABASE_URL, OWNER_POOL)).initialize();
@@ -33,10 +33,10 @@ export class Database implements OnApplicationShutdown {
       await owner.destroy();
       throw new Error(`Postgres does not let in the role ${role.name}, which tenants' work runs as: ${(error as Error).message}. Mend: run the migrations (node dist/src/migrate.js), which make it, or set TRIAD_TENANT_DATABASE_URL.`);
     });
-    if (await isUnbound(tenants)) {
+    await assertBound(tenants).catch(async (error: unknown) => {
       await Promise.all([owner.destroy(), tenants.destroy()]);
-      throw new Error(`The Postgres role ${role.name}, which tenants' work runs as, would see every tenant's rows: it owns the tables, may act as their owner, is a superuser or has BYPASSRLS. Mend: name an ordinary role in TRIAD_TENANT_DATABASE_URL.`);
-    }
+      throw error;
+    });
     return new Database(owner, tenants);
   }
 
@@ -79,13 +79,4 @@ export class Database implements OnApplicationShutdown {
   get nobody(): EntityManager {
     return scopedTo(this.tenants, '').manager;
   }
-}
-
-/** Whether row-level security does not bind the role that a source is logged in as. */
-async function isUnbound(source: DataSource): Promise<boolean> {
-  const [found] = await source.query<{ unbound: boolean }[]>(`
-    SELECT r.rolsuper OR r.rolbypassrls OR EXISTS (
-      SELECT FROM pg_class c WHERE c.oid = to_regclass('public.projects') AND pg_has_role(r.oid, c.relowner, 'MEMBER')) AS unbound
-    FROM pg_roles r WHERE r.rolname = current_user`);
-  return found!.unbound;
 }

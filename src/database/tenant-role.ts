@@ -63,17 +63,29 @@ function tenantTables(source: DataSource): Promise<{ table: string; column: stri
 async function ensureRole(source: DataSource, { name, password, url }: TenantRole): Promise<void> {
   const [{ create, alter }] = await source.query<[{ create: string; alter: string }]>(
     `SELECT format('CREATE ROLE %I LOGIN NOINHERIT PASSWORD %L', $1::text, $2::text) AS create, format('ALTER ROLE %I LOGIN PASSWORD %L', $1::text, $2::text) AS alter`, [name, password]);
-  const [role] = await source.query<{ bypasses: boolean; is_member: boolean }[]>(
-    `SELECT rolsuper OR rolbypassrls AS bypasses, pg_has_role(oid, current_user, 'MEMBER') AS is_member FROM pg_roles WHERE rolname = $1`, [name]);
+  const [role] = await source.query<unknown[]>('SELECT FROM pg_roles WHERE rolname = $1', [name]);
   if (!role) {
     // Roles are the server's, not the database's: another database's migration may make it at the same moment.
     await source.query(`DO $do$ BEGIN ${create}; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $do$`).catch((error: unknown) => {
       throw new Error(`The Postgres role ${name}, which tenants' work runs as, is missing and could not be made: ${(error as Error).message}. Mend: as a superuser run CREATE ROLE "${name}" LOGIN PASSWORD '…' and set TRIAD_TENANT_DATABASE_URL.`);
     });
-  } else if (role.bypasses || role.is_member) {
-    throw new Error(`The Postgres role ${name} would see every tenant's rows: it is a superuser, has BYPASSRLS, or may act as the owner. Mend: name an ordinary role in TRIAD_TENANT_DATABASE_URL.`);
   }
+  await assertBound(source, name);
   if (password !== null && !(await canLogIn(url))) await source.query(alter);
+}
+
+/**
+ * Looks at a role, or at the one that the source is logged in as.
+ * @throws Error when row-level security does not bind it.
+ */
+export async function assertBound(source: DataSource, role: string | null = null): Promise<void> {
+  const [found] = await source.query<{ name: string; unbound: boolean }[]>(`
+    SELECT r.rolname AS name, r.rolsuper OR r.rolbypassrls OR EXISTS (
+      SELECT FROM pg_class c WHERE c.oid = to_regclass('public.projects') AND pg_has_role(r.oid, c.relowner, 'MEMBER')) AS unbound
+    FROM pg_roles r WHERE r.rolname = coalesce($1, current_user)`, [role]);
+  if (found?.unbound) {
+    throw new Error(`The Postgres role ${found.name}, which tenants' work runs as, would see every tenant's rows: it owns the tables, may act as their owner, is a superuser or has BYPASSRLS. Mend: name an ordinary role in TRIAD_TENANT_DATABASE_URL.`);
+  }
 }
 
 async function canLogIn(url: string): Promise<boolean> {

@@ -3,15 +3,14 @@ import { EventEmitter, once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
-import { Readable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Database } from '../../src/database/database.js';
-import { DatasetService } from '../../src/datasets/dataset.service.js';
 import { EventService } from '../../src/webhooks/event.service.js';
+import { prepareEvaluation } from '../helpers/installation.js';
 import { type Gateway, startGateway } from '../helpers/gateway.js';
 import { type OpenAiFake, startOpenAiFake } from '../helpers/openai-fake.js';
-import { contextOf, registerStubModel } from '../helpers/stub-model.js';
+import { contextOf } from '../helpers/stub-model.js';
 import { build, startWorker, type WorkerProcess } from '../helpers/worker-process.js';
 
 const HOUR = 3_600_000;
@@ -58,14 +57,7 @@ describe('#29 faults of clocks', () => {
     fake = await startOpenAiFake({ served: [{ id: 'm' }], answer: () => 'yes', before: async () => { if (!gateOpen) await once(gate, 'open'); } });
     const url = fake.url.replace('/v1', '');
     gateway = await startGateway({ env: { TRIAD_RUNTIME_URL: url, TRIAD_SCORER_URL: url } });
-    await registerStubModel(gateway, 'm');
-    await gateway.app.get(DatasetService).createFromRows(await contextOf(gateway), {
-      name: 'd', format: 'prompt', licence: 'own', derivedFrom: [],
-      rows: Readable.from(Array.from({ length: ITEMS }, (_, item) => ({ prompt: [{ role: 'user', content: `Is it ${item}?` }], expected: 'yes' }))),
-    });
-    await gateway.graphql('mutation ($input: CreateEvaluationSuiteInput!) { createEvaluationSuite(input: $input) { id } }', {
-      input: { name: 's', dataset: 'datasets:/d', grader: { type: 'string_check', operation: 'eq', input: '{{sample.output_text}}', reference: '{{item.expected}}' } },
-    });
+    await prepareEvaluation(gateway, ITEMS);
   });
   afterEach(async () => {
     openGate();

@@ -1,13 +1,12 @@
 import { EventEmitter, once } from 'node:events';
-import { Readable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Database } from '../../src/database/database.js';
-import { DatasetService } from '../../src/datasets/dataset.service.js';
 import { Outbox } from '../../src/queue/outbox.js';
+import { prepareEvaluation } from '../helpers/installation.js';
 import { type Gateway, startGateway } from '../helpers/gateway.js';
 import { type OpenAiFake, startOpenAiFake } from '../helpers/openai-fake.js';
-import { contextOf, registerStubModel } from '../helpers/stub-model.js';
+import { contextOf } from '../helpers/stub-model.js';
 import { build, startWorker, type WorkerProcess } from '../helpers/worker-process.js';
 
 const ITEMS = 30;
@@ -55,14 +54,7 @@ describe('faults while an evaluation runs', () => {
     });
     const url = fake.url.replace('/v1', '');
     gateway = await startGateway({ env: { TRIAD_RUNTIME_URL: url, TRIAD_SCORER_URL: url } });
-    await registerStubModel(gateway, 'm');
-    await gateway.app.get(DatasetService).createFromRows(await contextOf(gateway), {
-      name: 'd', format: 'prompt', licence: 'own', derivedFrom: [],
-      rows: Readable.from(Array.from({ length: ITEMS }, (_, item) => ({ prompt: [{ role: 'user', content: `Is it ${item}?` }], expected: 'yes' }))),
-    });
-    await gateway.graphql('mutation ($input: CreateEvaluationSuiteInput!) { createEvaluationSuite(input: $input) { id } }', {
-      input: { name: 's', dataset: 'datasets:/d', grader: { type: 'string_check', operation: 'eq', input: '{{sample.output_text}}', reference: '{{item.expected}}' } },
-    });
+    await prepareEvaluation(gateway, ITEMS);
   });
   afterEach(async () => {
     openGate();

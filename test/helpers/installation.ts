@@ -84,8 +84,13 @@ async function query(url: string, statement: string, values: unknown[] = []): Pr
   }
 }
 
+/** What an installation and a gateway in the test's own process have alike. */
+interface Callable extends Pick<Installation, 'home' | 'fetch'> {
+  graphql(query: string, variables?: Record<string, unknown>): Promise<Record<string, any>>;
+}
+
 /** Makes the model `m` and the suite `s` of `items` questions, for which a fake runtime stands in. */
-export async function prepareEvaluation(installation: Installation, items: number): Promise<void> {
+export async function prepareEvaluation(installation: Callable, items: number): Promise<void> {
   writeStub(installation.home, 'm');
   await installation.graphql('mutation { registerBaseModel(input: { name: "m", source: "m", licence: "apache-2.0" }) { id } }');
   const form = new FormData();
