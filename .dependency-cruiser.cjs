@@ -2,11 +2,14 @@
 
 /** Features, each with those whose exported services it may use. A new edge is a decision: add it here, and say so. */
 const FEATURES = {
-  prompts: [],
+  prompts: ['models'],
   webhooks: [],
   models: ['webhooks'],
   datasets: ['models'],
-  deployments: ['models', 'prompts'],
+  deployments: ['models'],
+  calls: ['datasets', 'models', 'prompts'],
+  experiments: ['calls', 'deployments', 'models', 'prompts', 'webhooks'],
+  gateway: ['calls', 'deployments', 'experiments', 'models', 'prompts'],
   'fine-tune-jobs': ['datasets', 'models', 'prompts', 'webhooks'],
   'reward-models': ['deployments', 'fine-tune-jobs', 'models', 'prompts'],
   evaluations: ['datasets', 'models', 'prompts', 'reward-models', 'deployments', 'webhooks'],

@@ -106,7 +106,7 @@ export async function setup({ forTests = false } = {}) {
   await once(join(root, 'node_modules', '.triad-lock'), digest('package-lock.json').digest('hex'),
     () => run('Node packages (npm ci)', 'npm', ['ci', '--no-audit', '--no-fund', '--loglevel', 'error'], { shell: process.platform === 'win32' }));
 
-  const locks = ['requirements.lock', 'requirements-assets.lock', ...(forTests ? ['requirements-dev.lock', 'requirements-rest.lock'] : [])].map((name) => `trainer/${name}`);
+  const locks = ['requirements.lock', 'requirements-assets.lock', ...(forTests ? ['requirements-dev.lock', 'requirements-rest.lock', 'requirements-clients.lock'] : [])].map((name) => `trainer/${name}`);
   for (const lock of locks) {
     await once(join(root, 'trainer', '.venv', `.${lock.split('/')[1]}`), digest(lock).digest('hex'), async () => {
       if (!existsSync(venvPython)) await run('Python environment', python, ['-m', 'venv', join('trainer', '.venv')]);

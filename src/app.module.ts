@@ -9,6 +9,7 @@ import { DeploymentModule } from './deployments/deployment.module.js';
 import { DatasetModule } from './datasets/dataset.module.js';
 import { EvaluationModule } from './evaluations/evaluation.module.js';
 import { FineTuneJobModule } from './fine-tune-jobs/fine-tune-job.module.js';
+import { GatewayModule } from './gateway/gateway.module.js';
 import { GraphqlModule } from './graphql/graphql.module.js';
 import { HealthController } from './health.controller.js';
 import { LimitsModule } from './limits/limits.module.js';
@@ -35,6 +36,7 @@ import { WebhookModule } from './webhooks/webhook.module.js';
     DatasetModule,
     FineTuneJobModule,
     DeploymentModule,
+    GatewayModule,
     RewardModelModule,
     EvaluationModule,
     WebhookModule,

@@ -12,7 +12,7 @@ import { Database } from '../database/database.js';
 import { LineageService } from '../models/lineage.service.js';
 import { type DeploymentEntity, type ModelPrice, placeOfKey, type ProviderEntity } from './deployment.entity.js';
 import { type DeploymentListArgs, DeploymentRepository, type ProviderListArgs } from './deployment.repository.js';
-import { TargetService } from './gateway/target.service.js';
+import { TargetService } from './target.service.js';
 
 @Injectable()
 export class DeploymentService {

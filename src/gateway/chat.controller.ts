@@ -1,12 +1,12 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Res } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiOkResponse, ApiOperation, ApiParam, ApiResponse } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { Ctx } from '../../auth/carrier.js';
-import { RequiresRole } from '../../auth/requires-role.js';
-import { NoCommand } from '../../commands/command.interceptor.js';
-import type { RequestContext } from '../../common/request-context.js';
-import type { Reservation } from '../../limits/buckets.js';
-import { Reserved, SpendsTokens } from '../../limits/spends-tokens.js';
+import { Ctx } from '../auth/carrier.js';
+import { RequiresRole } from '../auth/requires-role.js';
+import { NoCommand } from '../commands/command.interceptor.js';
+import type { RequestContext } from '../common/request-context.js';
+import type { Reservation } from '../limits/buckets.js';
+import { Reserved, SpendsTokens } from '../limits/spends-tokens.js';
 import { chatRequestSchema } from './chat-request.js';
 import { estimateTokens } from './chat-usage.js';
 import { ChatService } from './chat.service.js';

@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import type { Page, PageArgs } from '../../common/pagination.js';
-import type { RequestContext } from '../../common/request-context.js';
-import type { ModelEntity, ModelVersionEntity } from '../../models/model.entity.js';
-import { ModelService } from '../../models/model.service.js';
-import { DeploymentService } from '../deployment.service.js';
-import { TargetService } from './target.service.js';
+import type { Page, PageArgs } from '../common/pagination.js';
+import type { RequestContext } from '../common/request-context.js';
+import type { ModelEntity, ModelVersionEntity } from '../models/model.entity.js';
+import { ModelService } from '../models/model.service.js';
+import { DeploymentService } from '../deployments/deployment.service.js';
+import { TargetService } from '../deployments/target.service.js';
 
 /** OpenAI's model object. */
 export interface OpenAiModel {

@@ -1,5 +1,5 @@
-import { bounded, MAX_TOKENS } from '../../limits/buckets.js';
-import type { Target } from './target.service.js';
+import { bounded, MAX_TOKENS } from '../limits/buckets.js';
+import type { Target } from '../deployments/target.service.js';
 
 export interface Tokens {
   promptTokens: number;

@@ -1,22 +1,22 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
-import { outboundDispatcher } from '../../common/outbound.js';
-import type { RequestContext } from '../../common/request-context.js';
-import { decryptSecret } from '../../common/secrets.js';
-import { CONFIG, type Config } from '../../config/config.js';
-import { AdmissionService } from '../../limits/admission.service.js';
-import type { Reservation } from '../../limits/buckets.js';
-import { countGatewayUse } from '../../observability/gateway-use.js';
-import { PromptService } from '../../prompts/prompt.service.js';
-import { placeOfKey, type ProviderEntity } from '../deployment.entity.js';
-import type { ChatMessage, ChatRequest } from '../runtime/chat.types.js';
-import { RuntimeService } from '../runtime/runtime.service.js';
-import { call, type UpstreamAnswer, wholeText } from '../runtime/upstream.js';
+import { outboundDispatcher } from '../common/outbound.js';
+import type { RequestContext } from '../common/request-context.js';
+import { decryptSecret } from '../common/secrets.js';
+import { CONFIG, type Config } from '../config/config.js';
+import { AdmissionService } from '../limits/admission.service.js';
+import type { Reservation } from '../limits/buckets.js';
+import { countGatewayUse } from '../observability/gateway-use.js';
+import { PromptService } from '../prompts/prompt.service.js';
+import { placeOfKey, type ProviderEntity } from '../deployments/deployment.entity.js';
+import type { ChatMessage, ChatRequest } from '../deployments/runtime/chat.types.js';
+import { RuntimeService } from '../deployments/runtime/runtime.service.js';
+import { call, type UpstreamAnswer, wholeText } from '../deployments/runtime/upstream.js';
 import { type ChatCompletionRequest, parseChatRequest } from './chat-request.js';
 import { costOf, NO_TOKENS, StreamTokens, type Tokens, tokensOf } from './chat-usage.js';
 import { type ChatAnswer, relayEvents, relayRefusal } from './relay.js';
-import { type Target, TargetService } from './target.service.js';
+import { type Target, TargetService } from '../deployments/target.service.js';
 
 /** The OpenAI-compatible edge: finds what a model name stands for and passes the request on. */
 @Injectable()

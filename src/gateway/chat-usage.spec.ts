@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { costOf, estimateTokens, StreamTokens, tokensOf } from './chat-usage.js';
-import type { Target } from './target.service.js';
+import type { Target } from '../deployments/target.service.js';
 
 const messages = [{ role: 'user', content: 'x'.repeat(400) }];
 

@@ -1,8 +1,8 @@
 import { Logger } from '@nestjs/common';
 import type { Readable } from 'node:stream';
-import { DomainError } from '../../common/errors.js';
-import { httpError } from '../../common/http-error.filter.js';
-import { errorOf, type UpstreamAnswer, wholeText } from '../runtime/upstream.js';
+import { DomainError } from '../common/errors.js';
+import { httpError } from '../common/http-error.filter.js';
+import { errorOf, type UpstreamAnswer, wholeText } from '../deployments/runtime/upstream.js';
 
 /** An answer ready to be sent: OpenAI's JSON, OpenAI's error, or a stream of server-sent events. */
 export interface ChatAnswer {

@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { DomainError } from '../../common/errors.js';
-import type { RequestContext } from '../../common/request-context.js';
-import type { ModelVersionEntity } from '../../models/model.entity.js';
-import { ModelService } from '../../models/model.service.js';
-import type { ProviderEntity } from '../deployment.entity.js';
-import { DeploymentRepository } from '../deployment.repository.js';
+import { DomainError } from '../common/errors.js';
+import type { RequestContext } from '../common/request-context.js';
+import type { ModelVersionEntity } from '../models/model.entity.js';
+import { ModelService } from '../models/model.service.js';
+import type { ProviderEntity } from './deployment.entity.js';
+import { DeploymentRepository } from './deployment.repository.js';
 
 /** What answers to a model name. */
 export type Target =

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { DomainError } from '../../common/errors.js';
+import { DomainError } from '../common/errors.js';
 
 /**
  * What the gateway itself reads of an OpenAI chat request; every other field is passed on as it is. `prompt` is an

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { expect, it, vi } from 'vitest';
-import { RequestContext } from '../../common/request-context.js';
+import { RequestContext } from '../common/request-context.js';
 import { ChatService } from './chat.service.js';
 
 it('lives on when the use of a stream that has ended cannot be counted', async () => {
