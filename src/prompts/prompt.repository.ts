@@ -16,6 +16,12 @@ interface PromptFilterArgs extends NamedFilter {
   archived?: boolean | null;
 }
 
+/** A prompt, and the version that each of its labels names. */
+export interface PromptState {
+  prompt: PromptEntity;
+  labels: Map<string, number>;
+}
+
 export type PromptListArgs = ListArgs<PromptFilterArgs, 'created_at' | 'name'>;
 export type PromptVersionListArgs = ListArgs<CreatedFilter & { tag?: string | null; createdBy?: string | null }, 'version'>;
 
@@ -57,8 +63,8 @@ export class PromptRepository {
     return query.getOne();
   }
 
-  /** Keeps a prompt and its labels as they are until the transaction ends; null for one that is not there. @returns the version each label names. */
-  async lock(tx: RequestContext, name: string): Promise<{ prompt: PromptEntity; labels: Map<string, number> } | null> {
+  /** Keeps a prompt and its labels as they are until the transaction ends; null for one that is not there. */
+  async lock(tx: RequestContext, name: string): Promise<PromptState | null> {
     const manager = this.database.manager(tx);
     const prompt = await manager.findOne(PromptEntity, { where: { projectId: tx.projectId, name }, lock: { mode: 'pessimistic_write' } });
     if (!prompt) return null;

@@ -7,8 +7,9 @@ import { checkLabel, checkName, parseReference } from '../common/references.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
 import type { ChatTemplate, PromptEntity, PromptType, PromptVersionEntity } from './prompt.entity.js';
-import { type PromptListArgs, PromptRepository, type PromptVersionListArgs } from './prompt.repository.js';
+import { type PromptListArgs, PromptRepository, type PromptState, type PromptVersionListArgs } from './prompt.repository.js';
 import { checkConfig } from './prompt-config.js';
+import { checkTags } from './prompt-library.service.js';
 import { ProtectedLabelService } from './protected-label.service.js';
 import { renderMessages, variablesOf } from './rendering.js';
 
@@ -49,6 +50,7 @@ export class PromptService {
     labels.forEach((label) => this.checkMovable(label));
     if (input.messages.length === 0) throw new DomainError('bad_input', 'A prompt needs at least one message.', 'messages');
     checkConfig(input.config ?? {});
+    checkTags(input.tags ?? []);
     const variables = variablesOf(input.messages);
     return this.database.transaction(ctx, async (tx) => {
       await this.protectedLabels.assertMayMove(tx, labels);
@@ -155,7 +157,7 @@ export class PromptService {
   /** Called in each transaction that changes what a name, version or label reads. */
   private async readsChanged(_tx: RequestContext): Promise<void> {}
 
-  private async lock(tx: RequestContext, name: string): Promise<{ prompt: PromptEntity; labels: Map<string, number> }> {
+  private async lock(tx: RequestContext, name: string): Promise<PromptState> {
     const locked = await this.prompts.lock(tx, name);
     if (!locked) throw notFound('prompt', name);
     assertChangeable(locked.prompt);
