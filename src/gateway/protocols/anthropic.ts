@@ -1,11 +1,10 @@
+import { keyHeaders } from '../../deployments/provider-headers.js';
 import { anthropicError, chatCompletionOf } from './anthropic-answer.js';
 import { ChunkReader } from './anthropic-events.js';
 import { messagesRequest } from './anthropic-request.js';
 import { isObject, type Protocol, unsupported } from './protocol.js';
 
-/** Of the API that is spoken here; a caller's own goes before it when its request is passed on as it is. */
-export const ANTHROPIC_VERSION = '2023-06-01';
-/** Headers of a request in Anthropic's own shape that are passed on with it. */
+/** Headers of a request in Anthropic's own shape that are passed on with it, before those that are sent otherwise. */
 export const PASSED_HEADERS = ['anthropic-version', 'anthropic-beta'] as const;
 export const COUNT_TOKENS_PATH = '/messages/count_tokens';
 
@@ -17,7 +16,7 @@ export const anthropic: Protocol = {
     if (operation !== 'chat') throw unsupported('model', 'Anthropic\'s models chat; they neither complete texts nor make embeddings or images. Ask a model of another provider.');
     return { path: '/messages', body: messagesRequest(body, model) };
   },
-  headers: (apiKey) => ({ 'anthropic-version': ANTHROPIC_VERSION, ...(apiKey !== null && { 'x-api-key': apiKey }) }),
+  headers: (apiKey) => keyHeaders('anthropic', apiKey),
   answer: (operation, text) => (operation === 'message' ? text : chatCompletionOf(text)),
   events(operation, { stream_options: options }) {
     if (operation === 'message') return null;

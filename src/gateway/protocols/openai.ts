@@ -1,4 +1,5 @@
 import type { Operation } from '../../calls/call-record.js';
+import { keyHeaders } from '../../deployments/provider-headers.js';
 import { errorType, isObject, type Json, type OpenAiError, parseObject, type Protocol, unsupported } from './protocol.js';
 
 /** Below a base URL that ends in `/v1`. */
@@ -14,15 +15,11 @@ export const openai: Protocol = {
     if (!path) throw unsupported('model', 'An OpenAI-compatible provider does not take this request.');
     return { path, body: { ...body, model } };
   },
-  headers: bearer,
+  headers: (apiKey) => keyHeaders('openai', apiKey),
   answer: (_operation, text) => text,
   events: () => null,
   error: openaiError,
 };
-
-export function bearer(apiKey: string | null): Record<string, string> {
-  return apiKey === null ? {} : { authorization: `Bearer ${apiKey}` };
-}
 
 /** The error objects of OpenAI, vLLM (without the outer `error`) and those that give text alone (TGI, Ollama), with all four fields. */
 export function openaiError(text: string, status: number): { status: number; error: OpenAiError } | null {

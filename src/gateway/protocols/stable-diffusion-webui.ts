@@ -1,4 +1,4 @@
-import { bearer } from './openai.js';
+import { keyHeaders } from '../../deployments/provider-headers.js';
 import { errorType, invalid, isObject, type Json, parseObject, type Protocol, textOf, unreadable, unsupported } from './protocol.js';
 
 const PATH = '/sdapi/v1/txt2img';
@@ -23,8 +23,7 @@ export const stableDiffusionWebui: Protocol = {
     if (operation !== 'image') throw unsupported('model', 'This provider makes images only: call /v1/images/generations.');
     return { path: PATH, body: txt2img(body, model) };
   },
-  /** The server's `--api-auth` takes a name and a password; a proxy before it may take a bearer token. */
-  headers: (apiKey) => (apiKey?.includes(':') ? { authorization: `Basic ${Buffer.from(apiKey).toString('base64')}` } : bearer(apiKey)),
+  headers: (apiKey) => keyHeaders('stable_diffusion_webui', apiKey),
   answer: (_operation, text) => imagesOf(text),
   events: () => null,
   error: fastapiError,
