@@ -11,10 +11,8 @@ import { CONFIG, type Config } from '../config/config.js';
 import { Database } from '../database/database.js';
 import { Notifications } from '../database/notifications.js';
 import { announce } from '../database/remembered.js';
-import { LineageService } from '../models/lineage.service.js';
 import { type DeploymentEntity, type ModelPrice, placeOfKey, type ProviderEntity } from './deployment.entity.js';
 import { type DeploymentListArgs, DeploymentRepository, type ProviderListArgs } from './deployment.repository.js';
-import { TargetService } from './target.service.js';
 
 @Injectable()
 export class DeploymentService {
@@ -26,8 +24,6 @@ export class DeploymentService {
     @Inject(CONFIG) private readonly config: Config,
     private readonly database: Database,
     private readonly deployments: DeploymentRepository,
-    private readonly targets: TargetService,
-    private readonly lineage: LineageService,
     private readonly notifications: Notifications,
   ) {}
 
@@ -53,36 +49,9 @@ export class DeploymentService {
     return provider;
   }
 
-  /** The gateway remembers what model names stand for; it is told in the transaction that changes a provider or deployment. */
+  /** The gateway remembers what model names stand for; it is told in the transaction that changes a provider. */
   private changed(tx: RequestContext): Promise<void> {
     return announce(this.database, this.notifications, tx, `deployments:${tx.projectId}`);
-  }
-
-  /**
-   * Gives apps a name to call. The same deployment asked for again is that one.
-   * @param input.target `models:/name@alias`, `models:/name/3` or `<provider>/<model>`
-   * @throws DomainError model_not_found when the target is not there, conflict when the name is taken.
-   */
-  createDeployment(ctx: RequestContext, input: { name: string; target: string }): Promise<DeploymentEntity> {
-    checkName(input.name);
-    return this.database.transaction(ctx, async (tx) => {
-      const target = await this.targets.direct(tx, input.target);
-      if (target.kind === 'registry' && target.version.kind === 'reward') {
-        throw new DomainError('bad_input', `${input.target} is a reward model and does not chat.`, 'target');
-      }
-      const deployment = await this.deployments.add(tx, { id: newId('dep'), name: input.name, target: input.target });
-      if (!deployment) return this.same(tx, input);
-      await this.changed(tx);
-      if (target.kind === 'registry') {
-        await this.lineage.link(tx, [{ from: { type: 'model_version', id: target.version.id }, to: { type: 'deployment', id: deployment.id }, relation: 'deployed_as' }]);
-      }
-      return deployment;
-    });
-  }
-
-  private async same(ctx: RequestContext, input: { name: string; target: string }): Promise<DeploymentEntity> {
-    const existing = await this.deployments.findByName(ctx, input.name);
-    return existing?.target === input.target ? existing : nameTaken('deployment', input.name);
   }
 
   list(ctx: RequestContext, args: DeploymentListArgs): Promise<Page<DeploymentEntity>> {

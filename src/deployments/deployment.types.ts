@@ -1,7 +1,8 @@
-import { ArgsType, Directive, Field, Float, ID, InputType, ObjectType } from '@nestjs/graphql';
+import { ArgsType, Directive, Field, Float, ID, InputType, Int, ObjectType } from '@nestjs/graphql';
 import { Type } from 'class-transformer';
 import { ArrayMaxSize, IsArray, IsNumber, IsOptional, IsString, Max, Min, ValidateNested } from 'class-validator';
 import { connectionOf, listArgsOf, NamedFilter } from '../common/pagination.js';
+import { RoutingPolicy, RoutingPolicyInput } from './routing.types.js';
 
 @ObjectType({ description: 'What a model costs per million tokens.' })
 export class ModelPrice {
@@ -26,8 +27,11 @@ export class Provider {
 export class Deployment {
   @Field(() => ID) id: string;
   @Field() name: string;
-  @Field({ description: '`models:/name@alias`, `models:/name/3` or `<provider>/<model>`.' }) target: string;
+  @Field({ description: '`models:/name@alias`, `models:/name/3` or `<provider>/<model>`: that of the first arm.' }) target: string;
+  @Field(() => RoutingPolicy, { description: 'Where its calls go, and what happens when a target fails.' }) routing: RoutingPolicy;
+  @Field(() => Int, { description: 'Raised by each change.' }) revision: number;
   @Field() createdAt: Date;
+  @Field() updatedAt: Date;
 }
 
 export const ProviderConnection = connectionOf(Provider, 'Provider');
@@ -45,7 +49,7 @@ export class ProviderFilter extends NamedFilter {}
 
 @InputType()
 export class DeploymentFilter extends NamedFilter {
-  @Field(() => String, { nullable: true }) @IsOptional() @IsString() target?: string | null;
+  @Field(() => String, { nullable: true, description: 'Those that have it as an arm or a fallback.' }) @IsOptional() @IsString() target?: string | null;
 }
 
 @ArgsType()
@@ -64,5 +68,10 @@ export class CreateProviderInput {
 @InputType()
 export class CreateDeploymentInput {
   @Field() @IsString() name: string;
-  @Field({ description: '`models:/name@alias`, `models:/name/3` or `<provider>/<model>`.' }) @IsString() target: string;
+
+  @Field(() => String, { nullable: true, description: '`models:/name@alias`, `models:/name/3` or `<provider>/<model>`; needed unless `routing` has arms.' })
+  @IsOptional() @IsString() target?: string | null;
+
+  @Field(() => RoutingPolicyInput, { nullable: true, description: 'By default all calls go to the target.' })
+  @IsOptional() @ValidateNested() @Type(() => RoutingPolicyInput) routing?: RoutingPolicyInput | null;
 }
