@@ -33,6 +33,13 @@ export class DeploymentRepository {
     return this.database.manager(ctx).findOneBy(DeploymentEntity, { projectId: ctx.projectId, id: row.id });
   }
 
+  /** @returns false when another changed what it points at, or it is not there. */
+  async retarget(ctx: RequestContext, name: string, from: string, target: string): Promise<boolean> {
+    const { affected } = await this.database.manager(ctx).createQueryBuilder().update(DeploymentEntity).set({ target, updatedAt: () => 'now()' })
+      .where({ projectId: ctx.projectId, name, target: from }).execute();
+    return affected === 1;
+  }
+
   /** Null when the name is taken. */
   async addProvider(ctx: RequestContext, row: Pick<ProviderEntity, 'id' | 'name' | 'baseUrl' | 'encryptedKey' | 'prices'>): Promise<ProviderEntity | null> {
     await this.database.manager(ctx).createQueryBuilder().insert().into(ProviderEntity)

@@ -1,6 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { batched, byId } from '../common/batched.js';
-import { DomainError } from '../common/errors.js';
+import { DomainError, notFound } from '../common/errors.js';
 import { newId } from '../common/ids.js';
 import { assertPublicUrl } from '../common/outbound.js';
 import type { Page } from '../common/pagination.js';
@@ -14,7 +14,7 @@ import { announce } from '../database/remembered.js';
 import { LineageService } from '../models/lineage.service.js';
 import { type DeploymentEntity, type ModelPrice, placeOfKey, type ProviderEntity } from './deployment.entity.js';
 import { type DeploymentListArgs, DeploymentRepository, type ProviderListArgs } from './deployment.repository.js';
-import { TargetService } from './target.service.js';
+import { type Target, TargetService } from './target.service.js';
 
 @Injectable()
 export class DeploymentService {
@@ -66,18 +66,49 @@ export class DeploymentService {
   createDeployment(ctx: RequestContext, input: { name: string; target: string }): Promise<DeploymentEntity> {
     checkName(input.name);
     return this.database.transaction(ctx, async (tx) => {
-      const target = await this.targets.direct(tx, input.target);
-      if (target.kind === 'registry' && target.version.kind === 'reward') {
-        throw new DomainError('bad_input', `${input.target} is a reward model and does not chat.`, 'target');
-      }
+      const target = await this.checkTarget(tx, input.target);
       const deployment = await this.deployments.add(tx, { id: newId('dep'), name: input.name, target: input.target });
       if (!deployment) return this.same(tx, input);
       await this.changed(tx);
-      if (target.kind === 'registry') {
-        await this.lineage.link(tx, [{ from: { type: 'model_version', id: target.version.id }, to: { type: 'deployment', id: deployment.id }, relation: 'deployed_as' }]);
-      }
+      await this.linkLineage(tx, target, deployment.id);
       return deployment;
     });
+  }
+
+  /**
+   * Points a deployment at another model.
+   * @param from what it points at, as the caller saw it
+   * @throws DomainError not_found, model_not_found, bad_input for a reward model; conflict when another changed it meanwhile.
+   */
+  setTarget(ctx: RequestContext, name: string, from: string, to: string): Promise<DeploymentEntity> {
+    return this.database.transaction(ctx, async (tx) => {
+      const target = await this.checkTarget(tx, to);
+      const moved = await this.deployments.retarget(tx, name, from, to);
+      const now = await this.findByName(tx, name);
+      if (!moved) throw new DomainError('conflict', `Deployment ${JSON.stringify(name)} points at ${now.target} now, not at ${from}: another changed it. Look at it again, then change it.`, 'name');
+      await this.changed(tx);
+      await this.linkLineage(tx, target, now.id);
+      return now;
+    });
+  }
+
+  /** @throws DomainError not_found. */
+  async findByName(ctx: RequestContext, name: string): Promise<DeploymentEntity> {
+    const deployment = await this.deployments.findByName(ctx, name);
+    if (!deployment) throw notFound('deployment', name);
+    return deployment;
+  }
+
+  /** @throws DomainError model_not_found, or bad_input for what no deployment may point at. */
+  async checkTarget(ctx: RequestContext, name: string, param = 'target'): Promise<Target> {
+    const target = await this.targets.direct(ctx, name);
+    if (target.kind === 'registry' && target.version.kind === 'reward') throw new DomainError('bad_input', `${name} is a reward model and does not chat.`, param);
+    return target;
+  }
+
+  private async linkLineage(tx: RequestContext, target: Target, deploymentId: string): Promise<void> {
+    if (target.kind !== 'registry') return;
+    await this.lineage.link(tx, [{ from: { type: 'model_version', id: target.version.id }, to: { type: 'deployment', id: deploymentId }, relation: 'deployed_as' }]);
   }
 
   private async same(ctx: RequestContext, input: { name: string; target: string }): Promise<DeploymentEntity> {
