@@ -66,7 +66,7 @@ const momentsOf = (column: string) => `
 const CALLS = `
   WITH seen AS (
     SELECT experiment_id, coalesce(sticky_key, id) AS unit, sticky_key IS NOT NULL AS keyed, arm, at, at AS assigned_at, id,
-      (error_code IS NOT NULL AND status <> 499)::int AS error_rate, latency_ms, cost, prompt_tokens + completion_tokens AS tokens
+      (error_code IS NOT NULL AND status <> 499)::int::float8 AS error_rate, latency_ms::float8 AS latency_ms, cost, (prompt_tokens + completion_tokens)::float8 AS tokens
     FROM calls WHERE project_id = $1 AND experiment_id = ANY($2)
   ), ${unitsOf(CALL_METRICS)}
   SELECT experiment_id AS "experimentId", weighting, arm, sum(calls)::int AS calls, count(*)::int AS units, count(*) FILTER (WHERE keyed)::int AS keys,
@@ -112,7 +112,7 @@ export class MeasurementRepository {
 
 function measurement(row: Row, metric: Metric, column: string): Measurement {
   const moments = (which: string): Moments => ({
-    n: row[`${column}${which}N`] ?? 0, mean: Number(row[`${column}${which}Mean`] ?? 0), variance: Number(row[`${column}${which}Variance`] ?? 0),
+    n: row[`${column}${which}N`] ?? 0, mean: row[`${column}${which}Mean`] ?? 0, variance: row[`${column}${which}Variance`] ?? 0,
   });
   return { experimentId: row.experimentId, metric, weighting: row.weighting, arm: row.arm, settled: moments(''), first: moments('First') };
 }

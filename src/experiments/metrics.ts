@@ -17,11 +17,11 @@ const milliseconds = (value: number) => `${number(4)(value)} ms`;
 
 /** Everything that an experiment may be decided by. Each call counts, failed ones too. */
 export const METRICS: Record<Metric, MetricInfo> = {
-  error_rate: { better: 'lower', share: true, of: 'calls', words: 'errors', show: points },
+  error_rate: { better: 'lower', share: true, of: 'calls', words: 'error rate', show: points },
   latency_ms: { better: 'lower', share: false, of: 'calls', words: 'mean latency', show: milliseconds },
   cost: { better: 'lower', share: false, of: 'calls', words: 'cost per call', show: number(4) },
   tokens: { better: 'lower', share: false, of: 'calls', words: 'tokens per call', show: number(4) },
-  thumb_rate: { better: 'higher', share: true, of: 'feedback', words: 'thumbs up', show: points },
+  thumb_rate: { better: 'higher', share: true, of: 'feedback', words: 'share of thumbs up', show: points },
   score: { better: 'higher', share: false, of: 'feedback', words: 'mean score', show: number(4) },
 };
 

@@ -154,7 +154,7 @@ function inWords({ control }: ExperimentEntity, metric: Metric, arm: string, dif
   if (!difference) return `Not decided yet (${words}): ${arm} or ${control} has too few units for an interval.`;
   const size = (value: number) => (share ? `${show(value).replace('%', '')} points` : show(value));
   const range = `${size(difference.low)} to ${size(difference.high)}`;
-  if (outcome === 'undecided') return `Not decided yet (${words}): ${arm} minus ${control} lies between ${range}.`;
+  if (outcome === 'undecided') return `Not decided yet (${words}): ${arm} minus ${control} lies between ${range.replace(' to ', ' and ')}.`;
   const { value } = difference;
   return `${arm} is ${outcome} than ${control}: ${words} ${value < 0 ? 'lower' : 'higher'} by ${size(Math.abs(value))} (interval of the difference ${range}).`;
 }
@@ -233,15 +233,12 @@ function againstControl(measured: Measured, metric: Metric, arm: string, maxWors
 }
 
 function guardWords({ control }: ExperimentEntity, { metric, limit, maxWorse }: Guard, arm: string, allowed: number, { observed, atLeast, violated }: Judged): string {
-  if (metric === 'latency_p95') {
-    const share = observed === null ? 'no calls yet' : `${METRICS.error_rate.show(observed)} of ${arm}'s calls take longer than ${limit} ms, 5% may`;
-    return violated ? `${share}; at least ${METRICS.error_rate.show(atLeast!)} do.` : `Kept: ${share}.`;
-  }
-  const { words, show } = METRICS[metric];
-  if (observed === null) return `Not known yet: too few units of ${arm} in ${words}.`;
-  if (maxWorse !== null) {
-    const worse = `${words} of ${arm} ${observed < 0 ? 'better' : 'worse'} than of ${control} by ${show(Math.abs(observed))}, ${show(allowed)} worse allowed`;
-    return violated ? `Violated: ${worse}; at least ${show(atLeast!)} worse.` : `Kept: ${worse}.`;
-  }
-  return `${violated ? 'Violated' : 'Kept'}: ${words} of ${arm} is ${show(observed)}, the limit is ${show(allowed)}${violated ? `; it is surely beyond: ${show(atLeast!)} at best` : ''}.`;
+  const percentile = metric === 'latency_p95';
+  const { words, show, better } = percentile ? { ...METRICS.error_rate, words: `share of calls over ${METRICS.latency_ms.show(limit!)}` } : METRICS[metric];
+  if (observed === null) return `Not known yet: too few units of ${arm} for its ${words}.`;
+  const beyond = maxWorse === null && better === 'higher' ? observed < allowed : observed > allowed;
+  const state = violated ? 'Violated' : beyond ? 'Not shown to be violated yet' : 'Kept';
+  const proof = violated ? `; ${maxWorse === null && better === 'higher' ? 'at most' : 'at least'} ${show(atLeast!)} at any time of looking` : '';
+  if (maxWorse === null) return `${state}: the ${words} of ${arm} is ${show(observed)}, the limit is ${show(allowed)}${proof}.`;
+  return `${state}: the ${words} of ${arm} is ${show(Math.abs(observed))} ${observed < 0 ? 'better' : 'worse'} than that of ${control}, ${show(allowed)} is allowed${proof}.`;
 }

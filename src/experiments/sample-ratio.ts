@@ -1,7 +1,7 @@
 import { logGamma } from './log-gamma.js';
 
-/** Units that the prior is worth: the test is quickest for shares that are off by about 1 / √10,000, a point of 100. */
-const CONCENTRATION = 10_000;
+/** Units that the prior is worth: the test is quickest for shares that are off by about 1 / √1,000, three points of 100. */
+const CONCENTRATION = 1_000;
 
 /** Units that went to each arm while these weights stood. */
 export interface Allotment {
