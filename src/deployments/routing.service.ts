@@ -12,7 +12,7 @@ import { EventService } from '../webhooks/event.service.js';
 import type { DeploymentEntity, RoutingArm, RoutingPolicy } from './deployment.entity.js';
 import { DeploymentRepository } from './deployment.repository.js';
 import { checkRouting, type RoutingChange, routingOf, routingTo, routingWith } from './routing-policy.js';
-import { TargetService } from './target.service.js';
+import { type Target, TargetService } from './target.service.js';
 
 /** Makes and changes deployments. Each change is told to the gateways, which remember routes, and to webhooks (`deployment.changed`). */
 @Injectable()
@@ -66,6 +66,19 @@ export class RoutingService {
     });
   }
 
+  /**
+   * Sends all calls to another target; fallbacks and the rest stay.
+   * @param from the target of its first arm, as the caller saw it
+   * @throws DomainError not_found, model_not_found, bad_input for a reward model; conflict when another changed it meanwhile.
+   */
+  setTarget(ctx: RequestContext, name: string, from: string, to: string): Promise<DeploymentEntity> {
+    return this.change(ctx, name, null, (before) => {
+      const now = before.arms[0]!.target;
+      if (now !== from) throw new DomainError('conflict', `Deployment ${JSON.stringify(name)} points at ${now} now, not at ${from}: another changed it. Look at it again, then change it.`, 'name');
+      return { ...before, arms: [{ target: to, weight: 1 }] };
+    });
+  }
+
   /** Its name answers model_not_found from now on. @throws DomainError not_found; conflict when another changed it meanwhile. */
   deleteDeployment(ctx: RequestContext, name: string, expectedRevision: number | null = null): Promise<string> {
     return this.database.transaction(ctx, async (tx) => {
@@ -105,16 +118,22 @@ export class RoutingService {
     throw new DomainError('conflict', `There is a deployment ${JSON.stringify(name)} already, which routes otherwise; choose another name, or change it with updateDeployment.`, 'name');
   }
 
+  /** @param param of the caller's input, for messages. @throws DomainError model_not_found; bad_input for what does not chat. */
+  async checkTarget(ctx: RequestContext, name: string, param: string): Promise<Target> {
+    const target = await this.targets.direct(ctx, name);
+    if (target.kind === 'registry' && target.version.kind === 'reward') throw new DomainError('bad_input', `${name} is a reward model and does not chat.`, param);
+    return target;
+  }
+
   /** Ids of the registered versions among all targets. @throws DomainError model_not_found; bad_input for what does not chat. */
   private async versionsOf(tx: RequestContext, { arms, fallbacks }: RoutingPolicy): Promise<string[]> {
     const ids = new Set<string>();
     for (const name of new Set([...arms.map(({ target }) => target), ...fallbacks])) {
-      const target = await this.targets.direct(tx, name);
+      const target = await this.checkTarget(tx, name, 'target');
       if (target.kind === 'provider') {
         if (!await this.deployments.holdProvider(tx, target.provider.id)) throw new DomainError('model_not_found', `The provider of ${name} was deleted just now.`, 'target');
         continue;
       }
-      if (target.version.kind === 'reward') throw new DomainError('bad_input', `${name} is a reward model and does not chat.`, 'target');
       ids.add(target.version.id);
     }
     return [...ids];
