@@ -80,9 +80,9 @@ export class ChatService implements OnModuleDestroy {
   }
 
   private async render(ctx: RequestContext, prompt: NonNullable<ChatCompletionRequest['prompt']>): Promise<ChatMessage[]> {
-    const version = prompt.ref !== undefined ? await this.prompts.resolve(ctx, prompt.ref)
-      : await this.prompts.fetch(ctx, prompt.name!, { version: prompt.version ?? null, label: prompt.label ?? null });
-    return this.prompts.render(version, prompt.variables);
+    const ready = prompt.ref !== undefined ? await this.prompts.readyRef(ctx, prompt.ref)
+      : await this.prompts.ready(ctx, prompt.name!, { version: prompt.version ?? null, label: prompt.label ?? null });
+    return ready.render(prompt.variables);
   }
 
   private callProvider(provider: ProviderEntity, request: object, signal: AbortSignal): Promise<UpstreamAnswer> {
