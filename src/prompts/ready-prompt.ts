@@ -93,12 +93,17 @@ export function readyPrompt(compiled: CompiledVersion, included: ReadonlyMap<str
     included: [...versions.values()],
     pins: Object.fromEntries(Array.from(included, ([reference, each]) => [reference, each.version.id])),
     render(variables) {
-      check(variables);
       const work = new Rendering(owner.title, included, variables);
-      return messages.map(({ role, run }) => {
-        run({ variables, slots: [], work });
-        return { role, content: work.take() };
-      });
+      try {
+        check(variables);
+        return messages.map(({ role, run }) => {
+          run({ variables, slots: [], work });
+          return { role, content: work.take() };
+        });
+      } catch (error) {
+        if (error instanceof RangeError) throw new DomainError('too_large', `${owner.title} cannot be rendered with variables that are nested so deeply. Give flatter ones.`, 'variables');
+        throw error;
+      }
     },
   };
 }

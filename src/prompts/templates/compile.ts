@@ -125,7 +125,7 @@ class Compiling {
       const list = compileExpression(over.list, scope, this.owner);
       return (frame) => {
         const found = list(frame);
-        if (Array.isArray(found)) return found;
+        if (Array.isArray(found)) return found as unknown[];
         throw undefinedVariable(this.owner, over.list.text, over.list.at, `as a list; given: ${describe(found)}`);
       };
     }

@@ -6,6 +6,9 @@ import type { Expression, Include, Loop, Operator, Path, Place, Statement } from
 
 /** Tags within tags, and brackets within brackets. */
 const MAX_DEPTH = 50;
+/** Operators and operands of one expression. */
+const MAX_OPERANDS = 200;
+const MAX_FILTERS = 50;
 const LOOP_WORDS = new Set(['limit', 'offset', 'reversed']);
 
 /** Ends the reading of a template. */
@@ -100,6 +103,7 @@ class Lowering {
   /** @param tag where it stands when it has no place of its own */
   private value({ initial, filters }: Value, tag: Token): Expression {
     let value = this.tree(initial.postfix, tag);
+    if (filters.length > MAX_FILTERS) this.refuse(tag.begin, `a value has more than ${MAX_FILTERS} filters.`);
     for (const { name, args } of filters) {
       const { args: [least, most] } = filterOf(name);
       const at = this.at(tag);
@@ -113,6 +117,7 @@ class Lowering {
 
   /** LiquidJS gives operands and operators in postfix order, too many operands of one or too few included. */
   private tree(postfix: Token[], tag: Token): Expression {
+    if (postfix.length > MAX_OPERANDS) this.refuse(tag.begin, `an expression has more than ${MAX_OPERANDS} operators and operands.`);
     const stack: Expression[] = [];
     const take = () => stack.pop() ?? this.refuse(tag.begin, 'an operator lacks what it is applied to.');
     for (const token of postfix) {

@@ -10,6 +10,8 @@ export const MAX_CHARACTERS = 2_000_000;
 export const MAX_TAGS = 5_000;
 export const MAX_TAG_CHARACTERS = 200_000;
 
+/** The stack has run out: LiquidJS reads what is nested by recursion. */
+const NESTED_TOO_DEEPLY = 'tags or brackets are nested too deeply.';
 const HOLDS_EXPRESSION = new Set(['if', 'elsif', 'unless', 'case']);
 
 /** How much of the bounds of a version its messages have used up. */
@@ -43,6 +45,7 @@ export function parse(source: string, message: number, used: Used): Statement[] 
     assertWhole(tokens);
     return lower(new Parser(liquid).parseTokens(tokens), source, message, refuse);
   } catch (error) {
+    if (error instanceof RangeError) return refuse(0, NESTED_TOO_DEEPLY);
     if (!LiquidError.is(error)) throw error;
     return refuse(error.token.begin, reasonOf(error, source));
   }
@@ -81,7 +84,7 @@ function readWhole(input: string, range: [number, number]): void {
 /** What LiquidJS says, without its own way of naming the place. */
 function reasonOf(error: LiquidError, source: string): string {
   const { originalError } = error;
-  if (originalError instanceof RangeError) return 'tags or brackets are nested too deeply.';
+  if (originalError instanceof RangeError) return NESTED_TOO_DEEPLY;
   const said = (originalError?.message ?? error.message.replace(/, line:\d+, col:\d+$/, '')).slice(0, 200);
   const unknown = /^tag "(.*)" not found$/.exec(said);
   if (unknown) return `there is no tag ${unknown[1]!} here. There are ${TAG_NAMES.join(', ')} and their ends; {% raw %}…{% endraw %} keeps text as it is.`;
