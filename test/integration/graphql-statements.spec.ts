@@ -15,7 +15,7 @@ const [FEW, MANY] = [3, 30];
 const SHORT_LISTS = new Set([
   'Query._entities', 'Query.compareEvaluations', 'Query.licences', 'Query.renderPrompt', 'Query.webhookEventTypes',
   'Artefact.files', 'AuditEntry.changes', 'LimitsReport.key', 'LimitsReport.project', 'Provider.prices', 'DatasetVersion.tags', 'FineTuneJob.checkpoints', 'FineTuneJob.metrics', 'Licence.duties', 'Licence.families', 'Lineage.edges', 'Lineage.nodes',
-  'ModelVersion.aliases', 'PromptVersion.labels', 'PromptVersion.messages', 'PromptVersion.tags', 'PromptVersion.variables',
+  'ModelVersion.aliases', 'PromptVersion.includes', 'PromptVersion.labels', 'PromptVersion.messages', 'PromptVersion.tags', 'PromptVersion.variables',
   'RewardReport.slices', 'WebhookDelivery.attempts', 'WebhookEndpoint.eventTypes',
 ]);
 /** Arguments of fields that do not answer without; `$endpoint` is the seeded one. */
