@@ -7,6 +7,7 @@ export class PromptTemplates1764200000000 implements MigrationInterface {
     await runner.query(`ALTER TABLE "fine_tune_jobs" ADD "prompt_pins" jsonb NOT NULL DEFAULT '{}'`);
     await runner.query(`ALTER TABLE "prompt_versions" ADD "includes" text array NOT NULL DEFAULT '{}'`);
     await runner.query(`ALTER TABLE "prompt_versions" ADD "input_schema" jsonb NOT NULL DEFAULT '{}'`);
+    await runner.query(`ALTER TABLE "prompt_versions" ADD "input_schema_given" boolean NOT NULL DEFAULT false`);
     await runner.query(`UPDATE "prompt_versions" SET "input_schema" = jsonb_build_object('type', 'object', 'required', to_jsonb("variables"), 'properties',
       (SELECT coalesce(jsonb_object_agg(name, '{"type": ["string", "number", "boolean"]}'::jsonb), '{}') FROM unnest("variables") AS name))`);
     await translateAll(runner, (content) => toLiquid(content));
@@ -14,6 +15,7 @@ export class PromptTemplates1764200000000 implements MigrationInterface {
 
   /** Templates stay in Liquid. */
   async down(runner: QueryRunner): Promise<void> {
+    await runner.query(`ALTER TABLE "prompt_versions" DROP COLUMN "input_schema_given"`);
     await runner.query(`ALTER TABLE "prompt_versions" DROP COLUMN "input_schema"`);
     await runner.query(`ALTER TABLE "prompt_versions" DROP COLUMN "includes"`);
     await runner.query(`ALTER TABLE "fine_tune_jobs" DROP COLUMN "prompt_pins"`);
@@ -32,7 +34,8 @@ async function translateAll(runner: QueryRunner, translate: (content: string) =>
     for (const { id, messages } of rows) {
       const translated = messages.map((message) => ({ ...message, content: translate(message.content) }));
       if (translated.some(({ content }, index) => content !== messages[index]!.content)) {
-        await runner.query(`UPDATE "prompt_versions" SET "messages" = $2 WHERE "id" = $1`, [id, JSON.stringify(translated)]);
+        await runner.query(`ALTER TABLE "prompt_versions" ADD "input_schema_given" boolean NOT NULL DEFAULT false`);
+    await runner.query(`UPDATE "prompt_versions" SET "messages" = $2 WHERE "id" = $1`, [id, JSON.stringify(translated)]);
       }
     }
     if (rows.length === 0) return;
