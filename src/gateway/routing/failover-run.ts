@@ -91,7 +91,10 @@ export class FailoverRun<T> {
       }
       const attempted = await this.attempt(candidate, pass);
       const { failed } = attempted;
-      if (!failed) return { answer: attempted.answer as T, candidate, attempts: this.attempts, deadline: this.deadline };
+      if (!failed) {
+        this.drop();
+        return { answer: attempted.answer as T, candidate, attempts: this.attempts, deadline: this.deadline };
+      }
       this.note(candidate, attempted, failed);
       const waitMs = this.waitBefore(candidate, failed, hasNext);
       if (waitMs === null) return null;
@@ -155,12 +158,17 @@ export class FailoverRun<T> {
   }
 
   private note(candidate: Candidate, attempted: Attempted<T>, failed: Failed): void {
-    if (this.last?.answer !== undefined) this.driver.discard?.(this.last.answer);
+    this.drop();
     this.last = attempted;
     this.lastCandidate = candidate;
     this.tried.push(`${candidate.name} (${failed.why})`);
     this.allBusy &&= failed.busy;
     if (failed.retryAfterMs !== null) this.retryAfterMs = Math.min(this.retryAfterMs ?? Infinity, failed.retryAfterMs);
+  }
+
+  /** Nobody will read the last answer. */
+  private drop(): void {
+    if (this.last?.answer !== undefined) this.driver.discard?.(this.last.answer);
   }
 
   /**
@@ -189,7 +197,7 @@ export class FailoverRun<T> {
       if (last.answer === undefined && !(last.error instanceof TimedOut)) throw last.error as Error;
       if (last.answer !== undefined) return { answer: last.answer, candidate: lastCandidate!, attempts: this.attempts, deadline: this.deadline };
     }
-    if (last?.answer !== undefined) this.driver.discard?.(last.answer);
+    this.drop();
     const code = this.attempts === 0 ? 'unavailable' : this.allBusy ? 'rate_limited' : 'upstream_failed';
     const restingMs = this.resting === this.tried.length ? this.route.policy.breaker!.openSeconds * 1000 : null;
     throw new FailoverError(code, `No target answered. Tried: ${this.tried.join('; ')}.`, this.attempts, this.retryAfterMs ?? restingMs);
