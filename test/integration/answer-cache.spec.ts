@@ -20,7 +20,7 @@ describe('the answer cache', () => {
     return cache;
   };
   const keyOf = (cache: AnswerCache, projectId = 'proj_a', of: Record<string, unknown> = request, target = 'p/m', operation = 'chat') => cache.keyOf(projectId, operation, target, of, policy)!;
-  const outcomes = async () => Object.fromEntries((await register.getSingleMetric('triad_gateway_cache_total')!.get()).values.map(({ labels, value }) => [labels['outcome'], value]));
+  const outcomes = async (): Promise<Record<string, number>> => Object.fromEntries((await register.getSingleMetric('triad_gateway_cache_total')!.get()).values.map(({ labels, value }) => [labels['outcome'], value]));
   const stored = async (cache: AnswerCache, key: CacheKey, text: string) => {
     cache.put(key, text, policy);
     await vi.waitFor(async () => expect(await cache.get(key)).not.toBeNull());
