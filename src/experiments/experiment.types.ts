@@ -87,8 +87,8 @@ export class CreateExperimentInput implements ExperimentInput {
   @Field() @IsString() @MaxLength(200) name: string;
   @Field(() => String, { nullable: true, description: 'What is expected, and why.' }) @IsOptional() @IsString() @MaxLength(4000) hypothesis?: string | null;
   @Field({ description: 'What the app calls: `prompts:/name@label`, or the name of a deployment.' }) @IsString() @MaxLength(500) subject: string;
-  @Field(() => [ExperimentArmInput]) @IsArray() @ArrayMinSize(2) @ArrayMaxSize(10) @ValidateNested({ each: true }) @Type(() => ExperimentArmInput) arms: ExperimentArmInput[];
-  @Field({ description: 'Name of the arm that the others are compared with, as a rule what the subject names now.' }) @IsString() control: string;
+  @Field(() => [ExperimentArmInput]) @IsArray() @ArrayMinSize(1) @ArrayMaxSize(10) @ValidateNested({ each: true }) @Type(() => ExperimentArmInput) arms: ExperimentArmInput[];
+  @Field(() => String, { nullable: true, description: 'Name of the arm that the others are compared with. Left out: an arm `control` of weight 1 is added, of what the subject names now.' }) @IsOptional() @IsString() control?: string | null;
   @Field(() => Float, { defaultValue: 1, description: 'Share of the traffic that takes part, above 0.' }) @IsNumber() @Min(0.0001) @Max(1) allocation: number = 1;
   @Field(() => MetricEnum, { description: 'What decides.' }) @IsIn(METRIC_NAMES) primaryMetric: Metric;
   @Field(() => [ExperimentGuardInput], { defaultValue: [] }) @IsArray() @ArrayMaxSize(7) @ValidateNested({ each: true }) @Type(() => ExperimentGuardInput) guards: ExperimentGuardInput[] = [];

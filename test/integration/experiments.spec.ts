@@ -158,6 +158,12 @@ describe('experiments', () => {
       await expect(gateway.graphql(CREATE, { input: design(JSON.parse(text) as object) })).rejects.toMatchObject({ code: 'bad_input', errors: [{ extensions: { param } }] });
     });
 
+    it('takes what the subject names now for the control when none is named', async () => {
+      const { createExperiment: { control, arms } } = await gateway.graphql(CREATE, { input: design({ control: null, arms: [{ name: 'new', target: `prompts:/${name}/3`, weight: 2 }] }) });
+      expect({ control, arms }).toEqual({ control: 'control', arms: [{ name: 'control', weight: 1, promptVersion: 1, model: null }, { name: 'new', weight: 2, promptVersion: 3, model: null }] });
+      await expect(gateway.graphql(CREATE, { input: design({ control: null, arms: [{ name: 'new', target: `prompts:/${name}/1` }] }) })).rejects.toMatchObject({ code: 'bad_input', message: expect.stringContaining('are the same') });
+    });
+
     it('lists experiments, also those of a version', async () => {
       const id = await create({ name: 'Listed' });
       const { experiments } = await gateway.graphql('query ($name: String!) { experiments(filter: { subjectName: $name, status: [draft] }) { nodes { id name } } }', { name });
@@ -193,7 +199,7 @@ describe('experiments', () => {
       await addCalls(gateway, ctx.projectId, calls.map((each) => ({ experimentId: byMean, ...each })));
       const { arms } = (await show(byMean)).results;
       // ada: mean of 100 and 300; eve is still observed; the call to the other arm belongs to none.
-      expect(arms[0]).toMatchObject({ calls: 6, units: 3, keys: 3, metrics: expect.arrayContaining([expect.objectContaining({ metric: 'latency_ms', n: 2, mean: 450 })]) });
+      expect(arms[0]).toMatchObject({ calls: 5, units: 3, keys: 3, metrics: expect.arrayContaining([expect.objectContaining({ metric: 'latency_ms', n: 2, mean: 450 })]) });
       expect(arms[1]).toMatchObject({ calls: 0, units: 0 });
       await gateway.graphql(STOP, { id: byMean });
       const byFirst = await started();
