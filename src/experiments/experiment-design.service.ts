@@ -5,6 +5,8 @@ import { checkLabel, parseReference } from '../common/references.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
 import { DeploymentService } from '../deployments/deployment.service.js';
+import { routingOf } from '../deployments/routing-policy.js';
+import { TargetService } from '../deployments/target.service.js';
 import { PromptService } from '../prompts/prompt.service.js';
 import type { ExperimentArmEntity, ExperimentEntity, Guard, GuardMetric, Metric } from './experiment.entity.js';
 import { ExperimentLifecycle, type NewExperiment } from './experiment.lifecycle.js';
@@ -57,6 +59,7 @@ export class ExperimentDesignService {
     private readonly lifecycle: ExperimentLifecycle,
     private readonly prompts: PromptService,
     private readonly deployments: DeploymentService,
+    private readonly targets: TargetService,
   ) {}
 
   /**
@@ -69,7 +72,7 @@ export class ExperimentDesignService {
     checkGuards(guards);
     return this.database.transaction(ctx, async (tx) => {
       const { named, ...subject } = await this.subject(tx, input.subject);
-      const arms = input.control == null ? [{ name: CONTROL, weight: 1, target: named }, ...input.arms] : input.arms;
+      const arms = input.control == null ? [impliedControl(named), ...input.arms] : input.arms;
       checkArms(arms, control);
       const targets = await Promise.all(arms.map(({ target }) => this.target(tx, subject, target)));
       checkDistinct(arms, targets);
@@ -100,11 +103,11 @@ export class ExperimentDesignService {
     });
   }
 
-  /** `named`: what it names now, as the target of an arm. */
-  private async subject(tx: RequestContext, text: string): Promise<Pick<NewExperiment, 'subject' | 'subjectName' | 'label'> & { named: string }> {
+  /** `named`: what it names now, as the target of an arm; null for a deployment of several. */
+  private async subject(tx: RequestContext, text: string): Promise<Pick<NewExperiment, 'subject' | 'subjectName' | 'label'> & { named: string | null }> {
     if (!text.startsWith('prompts:')) {
       const deployment = await this.deployments.findByName(tx, text);
-      return { subject: 'deployment', subjectName: deployment.name, label: '', named: deployment.target };
+      return { subject: 'deployment', subjectName: deployment.name, label: '', named: routingOf(deployment).arms.filter(({ weight }) => weight > 0).length === 1 ? deployment.target : null };
     }
     const { name, version, alias } = parseReference(text, 'prompts');
     if (version !== null) throw new DomainError('bad_input', `${text} is one version for ever. Name the label that the app calls, such as prompts:/${name}@production.`, 'subject');
@@ -117,13 +120,19 @@ export class ExperimentDesignService {
 
   private async target(tx: RequestContext, { subject, subjectName }: Pick<NewExperiment, 'subject' | 'subjectName'>, text: string): Promise<ArmTarget> {
     if (subject === 'deployment') {
-      await this.deployments.checkTarget(tx, text, 'arms');
+      const target = await this.targets.direct(tx, text);
+      if (target.kind === 'registry' && target.version.kind === 'reward') throw new DomainError('bad_input', `${text} is a reward model and does not chat.`, 'arms');
       return { model: text, promptVersion: null, promptVersionId: null };
     }
     const { id, name, version } = await this.prompts.resolve(tx, text);
     if (name !== subjectName) throw new DomainError('bad_input', `${text} is not a version of ${subjectName}, whose label the experiment is about.`, 'arms');
     return { promptVersionId: id, promptVersion: version, model: null };
   }
+}
+
+function impliedControl(named: string | null): ArmInput {
+  if (named === null) throw new DomainError('bad_input', 'The deployment splits its calls over several targets: say which is the control, as one of the arms.', 'control');
+  return { name: CONTROL, weight: 1, target: named };
 }
 
 function plain({ name, hypothesis, allocation, primaryMetric, alpha, expectedUnits, observeSeconds }: ExperimentInput) {

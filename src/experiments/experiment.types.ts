@@ -57,7 +57,7 @@ export class Experiment {
   @Field(() => Float, { description: 'How often, at most, a difference in a metric may be shown where there is none, however often one looks.' }) alpha: number;
   @Field(() => Int, { description: 'Units at which intervals are tightest.' }) expectedUnits: number;
   @Field(() => Int, { description: 'How long after its first call a key\'s calls count.' }) observeSeconds: number;
-  @Field(() => String, { nullable: true, description: 'What the subject named at the start: a version\'s number, or a model\'s name.' }) baseline: string | null;
+  @Field(() => String, { nullable: true, description: 'What the subject named at the start: a version\'s number, or the deployment\'s targets.' }) baseline: string | null;
   @Field(() => String, { nullable: true, description: 'The arm that the subject was moved to at the end.' }) promotedArm: string | null;
   @Field(() => ExperimentHalt, { nullable: true }) halt: ExperimentHalt | null;
   @Field() createdBy: string;

@@ -41,6 +41,11 @@ export const EVENT_TYPES = {
   'experiment.halted': entry(1, 'A guard of an experiment was violated: all traffic gets again what its subject names.', z.strictObject({
     id: experimentId, subject, metric: z.string().describe('Of the guard.'), arm: z.string().describe('That violates it.'), message: z.string(),
   })),
+  'deployment.changed': entry(1, 'A deployment was made, changed or deleted; calls go by what is told here.', z.strictObject({
+    id: z.string().describe('The deployment.'), name: z.string(), change: z.enum(['created', 'updated', 'deleted']), revision: z.int(),
+    arms: z.array(z.strictObject({ target: z.string(), weight: z.int() })).describe('The targets that calls are split over, and their shares.'),
+    fallbacks: z.array(z.string()).describe('Targets that are asked when an arm has failed.'),
+  })),
   'webhook_endpoint.disabled': entry(1, 'An endpoint of the project was disabled for its failures; the other endpoints are told.', z.strictObject({
     id: z.string().describe('The endpoint.'),
     reason: z.enum(['gone', 'failing']).describe('gone: it answered 410; failing: every attempt of five days failed.'),
