@@ -15,6 +15,9 @@ const ordersOf = (alias: string): SortKeys<{ id: string; name: string }, 'create
 });
 
 /** Whether a target is an arm of a deployment or a fallback. */
+/** Every target that a deployment names. */
+const TARGETS_OF = `(SELECT deployment.target UNION SELECT arm ->> 'target' FROM jsonb_array_elements(deployment.routing -> 'arms') arm
+  UNION SELECT jsonb_array_elements_text(deployment.routing -> 'fallbacks'))`;
 const TARGETS = `(deployment.target = :value OR deployment.routing -> 'fallbacks' ? :value
   OR deployment.routing -> 'arms' @> jsonb_build_array(jsonb_build_object('target', CAST(:value AS text))))`;
 
@@ -82,7 +85,7 @@ export class DeploymentRepository {
   /** Names of deployments that name models of a provider, in order; 10 at most. */
   async namesOfDeploymentsOf(ctx: RequestContext, provider: string): Promise<string[]> {
     const found = await this.database.manager(ctx).createQueryBuilder(DeploymentEntity, 'deployment').select(['deployment.id', 'deployment.name'])
-      .where({ projectId: ctx.projectId }).andWhere('starts_with(deployment.target, :prefix)', { prefix: `${provider}/` }).orderBy('deployment.name').limit(10).getMany();
+      .where({ projectId: ctx.projectId }).andWhere(`EXISTS (SELECT FROM ${TARGETS_OF} AS each(target) WHERE starts_with(each.target, :prefix))`, { prefix: `${provider}/` }).orderBy('deployment.name').limit(10).getMany();
     return found.map(({ name }) => name);
   }
 

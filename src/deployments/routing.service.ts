@@ -12,7 +12,7 @@ import { EventService } from '../webhooks/event.service.js';
 import type { DeploymentEntity, RoutingArm, RoutingPolicy } from './deployment.entity.js';
 import { DeploymentRepository } from './deployment.repository.js';
 import { checkRouting, type RoutingChange, routingOf, routingTo, routingWith } from './routing-policy.js';
-import { TargetService } from './target.service.js';
+import { type Target, TargetService } from './target.service.js';
 
 /** Makes and changes deployments. Each change is told to the gateways, which remember routes, and to webhooks (`deployment.changed`). */
 @Injectable()
@@ -105,16 +105,22 @@ export class RoutingService {
     throw new DomainError('conflict', `There is a deployment ${JSON.stringify(name)} already, which routes otherwise; choose another name, or change it with updateDeployment.`, 'name');
   }
 
+  /** @param param of the caller's input, for messages. @throws DomainError model_not_found; bad_input for what does not chat. */
+  async checkTarget(ctx: RequestContext, name: string, param: string): Promise<Target> {
+    const target = await this.targets.direct(ctx, name);
+    if (target.kind === 'registry' && target.version.kind === 'reward') throw new DomainError('bad_input', `${name} is a reward model and does not chat.`, param);
+    return target;
+  }
+
   /** Ids of the registered versions among all targets. @throws DomainError model_not_found; bad_input for what does not chat. */
   private async versionsOf(tx: RequestContext, { arms, fallbacks }: RoutingPolicy): Promise<string[]> {
     const ids = new Set<string>();
     for (const name of new Set([...arms.map(({ target }) => target), ...fallbacks])) {
-      const target = await this.targets.direct(tx, name);
+      const target = await this.checkTarget(tx, name, 'target');
       if (target.kind === 'provider') {
         if (!await this.deployments.holdProvider(tx, target.provider.id)) throw new DomainError('model_not_found', `The provider of ${name} was deleted just now.`, 'target');
         continue;
       }
-      if (target.version.kind === 'reward') throw new DomainError('bad_input', `${name} is a reward model and does not chat.`, 'target');
       ids.add(target.version.id);
     }
     return [...ids];

@@ -6,7 +6,7 @@ import type { RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
 import { DeploymentService } from '../deployments/deployment.service.js';
 import { routingOf } from '../deployments/routing-policy.js';
-import { TargetService } from '../deployments/target.service.js';
+import { RoutingService } from '../deployments/routing.service.js';
 import { PromptService } from '../prompts/prompt.service.js';
 import type { ExperimentArmEntity, ExperimentEntity, Guard, GuardMetric, Metric } from './experiment.entity.js';
 import { ExperimentLifecycle, type NewExperiment } from './experiment.lifecycle.js';
@@ -59,7 +59,7 @@ export class ExperimentDesignService {
     private readonly lifecycle: ExperimentLifecycle,
     private readonly prompts: PromptService,
     private readonly deployments: DeploymentService,
-    private readonly targets: TargetService,
+    private readonly routing: RoutingService,
   ) {}
 
   /**
@@ -120,8 +120,7 @@ export class ExperimentDesignService {
 
   private async target(tx: RequestContext, { subject, subjectName }: Pick<NewExperiment, 'subject' | 'subjectName'>, text: string): Promise<ArmTarget> {
     if (subject === 'deployment') {
-      const target = await this.targets.direct(tx, text);
-      if (target.kind === 'registry' && target.version.kind === 'reward') throw new DomainError('bad_input', `${text} is a reward model and does not chat.`, 'arms');
+      await this.routing.checkTarget(tx, text, 'arms');
       return { model: text, promptVersion: null, promptVersionId: null };
     }
     const { id, name, version } = await this.prompts.resolve(tx, text);
