@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { CallSettingsService } from '../calls/call-settings.service.js';
 import { DomainError, notFound } from '../common/errors.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
@@ -20,15 +21,19 @@ export class ExperimentControlService {
     private readonly prompts: PromptService,
     private readonly deployments: DeploymentService,
     private readonly routing: RoutingService,
+    private readonly logging: CallSettingsService,
   ) {}
 
   /**
    * Lets a draft take traffic: within a second, in all processes.
-   * @throws DomainError not_found; conflict when it is no draft, or another experiment of its subject runs.
+   * @throws DomainError not_found; conflict when it is no draft, another experiment of its subject runs, or the project logs no calls.
    */
   start(ctx: RequestContext, id: string): Promise<ExperimentEntity> {
     return this.database.transaction(ctx, async (tx) => {
       const { experiment, arms } = await this.lock(tx, id);
+      if ((await this.logging.find(tx)).mode === 'off') {
+        throw new DomainError('conflict', 'The project logs no calls, and an experiment is measured by its calls. Set the mode metadata or full with setCallLogging first.', 'id');
+      }
       if (!await this.lifecycle.start(tx, experiment, arms, (await this.now(tx, experiment)).named)) await this.refuseStart(tx, experiment);
       return this.found(tx, id);
     });
