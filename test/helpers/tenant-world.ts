@@ -42,8 +42,7 @@ export interface World {
   provider: string;
   deployment: string;
   deploymentId: string;
-  /** A prompt of two versions that a running and a drafted experiment are about. */
-  tried: string;
+  /** One that runs on the prompt's label `tried`, and a draft. */
   experimentId: string;
   draftExperimentId: string;
   endpointId: string;
@@ -188,17 +187,16 @@ async function makeRuns(as: Gateway, ctx: RequestContext, marker: string): Promi
   return { suite, runId: await finish(), otherRunId: await finish(), queuedRunId: await start() };
 }
 
-async function makeExperiments(as: Gateway, marker: string): Promise<Pick<World, 'tried' | 'experimentId' | 'draftExperimentId'>> {
-  const tried = `prompts:/${marker}-tried`;
-  for (const labels of [['production'], []]) {
-    await as.graphql('mutation ($input: CreatePromptVersionInput!) { createPromptVersion(input: $input) { id } }', { input: { name: `${marker}-tried`, messages: [{ role: 'user', content: marker }], labels } });
-  }
+async function makeExperiments(as: Gateway, marker: string): Promise<Pick<World, 'experimentId' | 'draftExperimentId'>> {
+  const name = `${marker}-prompt`;
+  await as.graphql('mutation ($name: String!) { setPromptLabels(name: $name, version: 1, labels: ["tried"]) { id } }', { name });
+  await as.graphql('mutation ($input: CreatePromptVersionInput!) { createPromptVersion(input: $input) { id } }', { input: { name, messages: [{ role: 'user', content: `Of ${marker}: {{sentence}}` }] } });
   const draft = async (): Promise<string> => (await as.graphql('mutation ($input: CreateExperimentInput!) { createExperiment(input: $input) { id } }', {
-    input: { name: `${marker}-experiment`, subject: `${tried}@production`, primaryMetric: 'cost', arms: [{ name: 'new', target: `${tried}/2` }], guards: [{ metric: 'cost', maxWorse: 1 }] },
+    input: { name: `${marker}-experiment`, subject: `prompts:/${name}@tried`, primaryMetric: 'cost', arms: [{ name: 'new', target: `prompts:/${name}/2` }], guards: [{ metric: 'cost', maxWorse: 1 }] },
   }))['createExperiment'].id;
   const experimentId = await draft();
   await as.graphql('mutation ($id: ID!) { startExperiment(id: $id) { id } }', { id: experimentId });
-  return { tried, experimentId, draftExperimentId: await draft() };
+  return { experimentId, draftExperimentId: await draft() };
 }
 
 async function deploy(as: Gateway, marker: string, baseUrl: string): Promise<Pick<World, 'provider' | 'deployment' | 'deploymentId'>> {
