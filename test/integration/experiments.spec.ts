@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AuthService } from '../../src/auth/auth.service.js';
 import type { RequestContext } from '../../src/common/request-context.js';
 import { Database } from '../../src/database/database.js';
@@ -16,6 +16,26 @@ const RESHARE = 'mutation ($id: ID!, $input: ReshareExperimentInput!) { reshareE
 const SHOW = `query ($id: ID!) { experiment(id: $id) { status halt { metric arm message } results {
   arms { arm calls units keys metrics { metric n mean interval { low high } } }
   comparisons { metric arm outcome words difference { value low high } } guards { metric arm observed atLeast violated words } sampleRatio { pValue mismatch } words } } }`;
+
+describe('experiments and the worker', () => {
+  it('looks at guards by itself, and halts', async () => {
+    const gateway = await startGateway({ worker: true });
+    try {
+      for (const labels of [['production'], []]) {
+        await gateway.graphql('mutation ($input: CreatePromptVersionInput!) { createPromptVersion(input: $input) { id } }', { input: { name: 'watched', messages: [{ role: 'user', content: 'x' }], labels } });
+      }
+      const { createExperiment: { id } } = await gateway.graphql(CREATE, {
+        input: { name: 'Watched', subject: 'prompts:/watched@production', arms: [{ name: 'new', target: 'prompts:/watched/2' }], primaryMetric: 'cost', guards: [{ metric: 'error_rate', limit: 0.1 }] },
+      });
+      await gateway.graphql(START, { id });
+      await logArm(gateway, id, 'control', 20);
+      await logArm(gateway, id, 'new', 20, () => ({ status: 502, errorCode: 'upstream_failed' }));
+      await vi.waitFor(async () => expect((await gateway.graphql(SHOW, { id }))['experiment'].status).toBe('halted'), { timeout: 40_000, interval: 250 });
+    } finally {
+      await gateway.stop();
+    }
+  });
+});
 
 describe('experiments', () => {
   let gateway: Gateway;
@@ -75,9 +95,12 @@ describe('experiments', () => {
 
     it('answers at once once it is known what runs', async () => {
       await started();
-      await assign('ada');
-      expect(service.assign(ctx, subject(), 'ada')).not.toBeInstanceOf(Promise);
-      expect(service.assign(ctx, { kind: 'deployment', name: 'nothing' }, 'ada')).toBeNull();
+      // The notice of the start comes by way of Postgres, too, and has it read anew.
+      await vi.waitFor(async () => {
+        await assign('ada');
+        expect(service.assign(ctx, subject(), 'ada')).not.toBeInstanceOf(Promise);
+        expect(service.assign(ctx, { kind: 'deployment', name: 'nothing' }, 'ada')).toBeNull();
+      });
     });
 
     it('takes only its share of the traffic, and draws calls without a key', async () => {
@@ -224,6 +247,16 @@ describe('experiments', () => {
       const byFirst = await started();
       await logCalls(gateway, ...calls.map((each) => ({ experimentId: byFirst, ...each })));
       expect((await show(byFirst)).results.arms[0].metrics).toEqual(expect.arrayContaining([expect.objectContaining({ metric: 'latency_ms', n: 3, mean: (100 + 700 + 50) / 3 })]));
+    });
+
+    it('tells keys apart of which the log hides something', async () => {
+      await setLogging(gateway, 'metadata', [{ name: 'email' }]);
+      const id = await started();
+      await add(id, 'now', 30, (index) => ({ stickyKey: `user-${index % 10}@example.com` }));
+      await setLogging(gateway, 'metadata');
+      expect((await show(id)).results.arms[0]).toMatchObject({ calls: 30, units: 10, keys: 10 });
+      const { calls } = await gateway.graphql('{ calls(first: 30) { nodes { stickyKey } } }');
+      expect(JSON.stringify(calls)).not.toContain('@example.com');
     });
 
     it('measures feedback by its first word on a call', async () => {
