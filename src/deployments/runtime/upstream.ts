@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
+import type { CancelSignal } from '../../common/cancellation.js';
 import { DomainError, type ErrorCode } from '../../common/errors.js';
 import { UpstreamStream } from './upstream-stream.js';
 
@@ -49,9 +50,12 @@ export class UpstreamUnreachable extends DomainError {}
  * @throws DomainError `upstream.unreachable` when no answer comes; upstream_failed when it breaks off or has more than
  *   32 MiB; the signal's reason when it is aborted.
  */
-export function call(upstream: Upstream, path: string, body?: object | string, signal?: AbortSignal): Promise<UpstreamAnswer> {
-  if (signal?.aborted) return Promise.reject(signal.reason as Error);
+export function call(upstream: Upstream, path: string, body?: object | string, signal?: CancelSignal): Promise<UpstreamAnswer> {
   return new Promise((resolve, reject) => {
+    if (signal?.aborted) {
+      reject(signal.reason);
+      return;
+    }
     const exchange = new Exchange(upstream, resolve, reject, signal);
     const at = splitUrl(upstream.url);
     const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
@@ -68,7 +72,7 @@ export function call(upstream: Upstream, path: string, body?: object | string, s
 }
 
 /** As `call`, for what is never streamed. */
-export async function callWhole(upstream: Upstream, path: string, body?: object, signal?: AbortSignal): Promise<WholeAnswer> {
+export async function callWhole(upstream: Upstream, path: string, body?: object, signal?: CancelSignal): Promise<WholeAnswer> {
   const answer = await call(upstream, path, body, signal);
   if (!isStreamed(answer)) return answer;
   answer.stream.abort();
@@ -89,7 +93,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     private readonly upstream: Upstream,
     private readonly resolve: (answer: UpstreamAnswer) => void,
     private readonly reject: (error: Error) => void,
-    private readonly signal: AbortSignal | undefined,
+    private readonly signal: CancelSignal | undefined,
   ) {
     signal?.addEventListener('abort', this.onAbort, { once: true });
   }
