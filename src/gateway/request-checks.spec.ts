@@ -33,7 +33,7 @@ it.each<[Operation, object]>([
 describe('a prompt of the registry', () => {
   it('is read with its variables, and may name the model', () => {
     expect(checkRequest('chat', { prompt: { name: 'a/b', label: 'production', variables: { x: 1 } }, stream: true })).toEqual({ model: null, stream: true, prompt: { name: 'a/b', label: 'production', variables: { x: 1 } } });
-    expect(checkRequest('message', { max_tokens: 5, prompt: { ref: 'prompts:/a@b' } }).prompt).toEqual({ ref: 'prompts:/a@b', variables: {} });
+    expect(checkRequest('message', { prompt: { ref: 'prompts:/a@b' } }).prompt).toEqual({ ref: 'prompts:/a@b', variables: {} });
     expect(checkRequest('image', { model: 'm', prompt: { name: 'a', version: 3 } }).prompt).toEqual({ name: 'a', version: 3, variables: {} });
     expect(checkRequest('image', { model: 'm', prompt: 'A lamp' }).prompt).toBeNull();
   });

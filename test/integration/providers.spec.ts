@@ -87,6 +87,9 @@ describe('providers', () => {
     const { id, name } = await create({});
     await gateway.graphql(DEPLOY, { input: { name: `of-${name}`, target: `${name}/gpt-x` } });
     await expect(gateway.graphql(DELETE, { id })).rejects.toMatchObject({ code: 'conflict', message: expect.stringContaining(`"of-${name}"`) });
+    await gateway.graphql(DEPLOY, { input: { name: `spare-${name}`, routing: { arms: [{ target: 'p1/gpt-x', weight: 1 }], fallbacks: [`${name}/gpt-y`] } } });
+    await gateway.graphql('mutation ($name: String!) { deleteDeployment(name: $name) }', { name: `of-${name}` });
+    await expect(gateway.graphql(DELETE, { id })).rejects.toMatchObject({ code: 'conflict', message: expect.stringContaining(`"spare-${name}"`) });
     const spare = await create({});
     expect((await ask(`${spare.name}/gpt-x`)).status).toBe(200);
     expect((await gateway.graphql(DELETE, { id: spare.id })).deleteProvider).toBe(spare.id);
@@ -100,6 +103,12 @@ describe('providers', () => {
       const [deleted, deployed] = await Promise.allSettled([gateway.graphql(DELETE, { id }), gateway.graphql(DEPLOY, { input: { name: `race-${name}`, target: `${name}/m` } })]);
       expect([deleted.status, deployed.status].sort()).toEqual(['fulfilled', 'rejected']);
     }
+  });
+
+  it('have the models with a price of their own in the list of models', async () => {
+    const { name } = await create({ prices: [{ model: 'gpt-x', input: 1, output: 2 }, { model: 'gpt-*', input: 1, output: 2 }, { model: '*', input: 1, output: 2 }] });
+    const { data } = await (await gateway.fetch('/v1/models')).json() as { data: { id: string; owned_by: string }[] };
+    expect(data.filter(({ owned_by }) => owned_by === name)).toMatchObject([{ id: `${name}/gpt-x`, object: 'model' }]);
   });
 
   it('of another project are not there', async () => {
