@@ -1,7 +1,7 @@
 import { type BeforeApplicationShutdown, Inject, Injectable, Logger } from '@nestjs/common';
 import { setImmediate as yieldNow, setTimeout as wait } from 'node:timers/promises';
-import { Counter, Gauge } from 'prom-client';
 import { CONFIG, type Config } from '../config/config.js';
+import { callsBuffered, callsDropped, callsWritten } from '../observability/metrics.js';
 import type { CallLogging, CallRecord } from './call-record.js';
 import { CallRowsRepository, isRefused } from './call-rows.repository.js';
 import { CallSettingsService } from './call-settings.service.js';
@@ -17,13 +17,6 @@ const SLICE_MS = 4;
 const RETRY_MS = 1_000;
 /** How long a process that ends waits for the rest to be written. */
 const DRAIN_MS = 5_000;
-
-export const callsWritten = new Counter({ name: 'triad_call_log_written_total', help: 'Calls written to the log' });
-export const callsDropped = new Counter({
-  name: 'triad_call_log_dropped_total', labelNames: ['reason'] as const,
-  help: 'Calls that are not in the log: buffer_full (Postgres away or too slow), refused (by Postgres, for what is in the row), shutdown (not written when the process ended)',
-});
-export const callsBuffered = new Gauge({ name: 'triad_call_log_buffered', help: 'Calls held in memory until they are in the log, when it was last written' });
 
 const dropped = { buffer_full: callsDropped.labels('buffer_full'), refused: callsDropped.labels('refused'), shutdown: callsDropped.labels('shutdown') };
 

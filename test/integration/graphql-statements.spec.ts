@@ -13,7 +13,7 @@ const [FEW, MANY] = [3, 30];
 
 /** Lists whose length the code or the caller sets, so that they are no connections. */
 const SHORT_LISTS = new Set([
-  'Query._entities', 'Query.compareEvaluations', 'Query.licences', 'Query.renderPrompt', 'Query.webhookEventTypes',
+  'Query._entities', 'Query.callStats', 'CallLoggingSettings.builtIn', 'CallLoggingSettings.redactions', 'DatasetFromCallsResult.leftOut', 'Query.compareEvaluations', 'Query.licences', 'Query.renderPrompt', 'Query.webhookEventTypes',
   'Artefact.files', 'AuditEntry.changes', 'LimitsReport.key', 'LimitsReport.project', 'Provider.prices', 'DatasetVersion.tags', 'FineTuneJob.checkpoints', 'FineTuneJob.metrics', 'Licence.duties', 'Licence.families', 'Lineage.edges', 'Lineage.nodes',
   'ModelVersion.aliases', 'PromptVersion.labels', 'PromptVersion.messages', 'PromptVersion.tags', 'PromptVersion.variables',
   'RewardReport.slices', 'WebhookDelivery.attempts', 'WebhookEndpoint.eventTypes',

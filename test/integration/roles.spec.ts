@@ -12,8 +12,10 @@ type Caller = (typeof CALLERS)[number];
 
 const MUTATIONS: Record<string, Caller> = {
   scoreAnswers: 'viewer',
+  addCallFeedback: 'annotator',
   cancelEvaluation: 'editor',
   cancelFineTuneJob: 'editor',
+  createDatasetFromCalls: 'editor',
   createDatasetFromEvaluation: 'editor',
   createDatasetVersion: 'editor',
   createEvaluationSuite: 'editor',
@@ -40,6 +42,7 @@ const MUTATIONS: Record<string, Caller> = {
   rotateWebhookSecret: 'admin',
   sendTestWebhook: 'admin',
   setApiKeyLimits: 'admin',
+  setCallLogging: 'admin',
   updateWebhookEndpoint: 'admin',
   createProject: 'platform',
   renameProject: 'platform',
@@ -52,6 +55,7 @@ const QUERIES: Record<string, Caller> = { apiKeys: 'admin', auditEntries: 'admin
 /** REST routes that change or compute something. */
 const ROUTES: Record<string, Caller> = {
   'post /v1/chat/completions': 'viewer',
+  'post /v1/feedback': 'annotator',
   'post /v1/files': 'editor',
   'delete /v1/files/{id}': 'editor',
   'post /v1/hooks/{provider}/{id}': 'viewer', // a signature stands in for a key
@@ -122,7 +126,8 @@ describe('roles', () => {
     const [method, path] = route.split(' ') as [string, string];
     const may = await allowed(async (key) => {
       const response = await fetch(`${gateway.url}${path.replace(/\{\w+\}/g, 'none')}`, { method: method.toUpperCase(), headers: { authorization: `Bearer ${key}` } });
-      return ((await response.json()) as { error?: { code: string } }).error?.code;
+      const text = await response.text();
+      return response.ok ? undefined : (JSON.parse(text) as { error?: { code: string } }).error?.code;
     });
     expect(may).toEqual(from(ROUTES[route] ?? 'viewer'));
   });
