@@ -74,8 +74,8 @@ export const ROUTES: Record<string, Places> = {
   },
 };
 
-/** Lists whose caller may only see an end of a list, whatever the cursor: nothing is told apart there. */
-export const CURSORS = new Set(['GET /v1/files query.after']);
+/** Where nothing is told apart: the end of a list, whatever the cursor; a call that may be on its way to the log. */
+export const CURSORS = new Set(['GET /v1/files query.after', 'POST /v1/feedback body.preferred_over_call_id']);
 /** Below it routes are for the platform's keys. */
 export const OPERATORS = '/admin/';
 /** Other routes that are not in openapi.json, each with where test/faults tests it. */
