@@ -57,7 +57,7 @@ export class CallLog implements BeforeApplicationShutdown {
     held.bytes += bytes;
     this.queue.push(record);
     this.sizes.push(bytes);
-    this.timer ??= setTimeout(() => this.write(), FLUSH_MS).unref();
+    this.timer ??= setTimeout(() => void this.write(), FLUSH_MS).unref();
   }
 
   /** Writes what has been added so far, and waits for it, however long Postgres is away. */
@@ -82,7 +82,7 @@ export class CallLog implements BeforeApplicationShutdown {
     this.timer = null;
     return this.writing ??= this.writeQueue().finally(() => {
       this.writing = null;
-      if (this.queue.length > 0) this.timer ??= setTimeout(() => this.write(), FLUSH_MS).unref();
+      if (this.queue.length > 0) this.timer ??= setTimeout(() => void this.write(), FLUSH_MS).unref();
     });
   }
 
@@ -93,7 +93,8 @@ export class CallLog implements BeforeApplicationShutdown {
     let batch: string[] = [];
     let [first, characters] = [0, 0];
     for (let index = 0; index < queue.length; index += 1) {
-      const row = await this.prepare(queue[index]!, slice);
+      const preparing = this.prepare(queue[index]!, slice);
+      const row = preparing instanceof Promise ? await preparing : preparing;
       queue[index] = undefined!; // the row is enough; what was asked and answered may go
       if (row !== null) characters += batch.push(row) && row.length;
       if (index + 1 < queue.length && batch.length < BATCH_ROWS && characters < BATCH_CHARACTERS) continue;
@@ -106,22 +107,43 @@ export class CallLog implements BeforeApplicationShutdown {
     }
   }
 
-  /** @returns null for a call that is not to be kept. */
-  private async prepare(record: CallRecord, slice: Slice): Promise<string | null> {
-    const known = this.settings.of(record.projectId);
-    const settings = known instanceof Promise ? await this.untilDone(() => this.settings.of(record.projectId)) : known;
-    if (!settings || settings.mode === 'off') return null;
+  /** Sync where nothing takes long. @returns null for a call that is not to be kept. */
+  private prepare(record: CallRecord, slice: Slice): string | null | Promise<string | null> {
     try {
+      const settings = this.settings.of(record.projectId);
+      if (settings instanceof Promise || slice.isOver()) return this.prepareInTime(record, slice);
+      if (settings.mode === 'off') return null;
       const work = rowOf(record, settings, this.config.TRIAD_CALL_LOG_BODY_LIMIT);
       for (let step = work.next(); ; step = work.next()) {
-        if (slice.isOver()) await slice.letOthersRun();
         if (step.done) return step.value;
+        if (slice.isOver()) return this.finish(record, work, slice);
       }
     } catch (error) {
-      dropped.refused.inc();
-      this.logger.error(`A call cannot be written to the log (${String(error)}): ${record.id}`);
-      return null;
+      return this.refuse(record, error);
     }
+  }
+
+  private async prepareInTime(record: CallRecord, slice: Slice): Promise<string | null> {
+    await slice.letOthersRun();
+    const settings = await this.untilDone(() => this.settings.of(record.projectId));
+    return settings && settings.mode !== 'off' ? this.finish(record, rowOf(record, settings, this.config.TRIAD_CALL_LOG_BODY_LIMIT), slice) : null;
+  }
+
+  private async finish(record: CallRecord, work: Generator<void, string>, slice: Slice): Promise<string | null> {
+    try {
+      for (let step = work.next(); ; step = work.next()) {
+        if (step.done) return step.value;
+        if (slice.isOver()) await slice.letOthersRun();
+      }
+    } catch (error) {
+      return this.refuse(record, error);
+    }
+  }
+
+  private refuse(record: CallRecord, error: unknown): null {
+    dropped.refused.inc();
+    this.logger.error(`A call cannot be written to the log (${String(error)}): ${record.id}`);
+    return null;
   }
 
   /** A row that Postgres refuses is found by halves, so that the others are written. */

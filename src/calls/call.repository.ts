@@ -88,8 +88,8 @@ export class CallRepository {
     if (filter.text != null) {
       query.andWhere('call.id IN (SELECT triad_calls_matching(:words, :low, :high, :limit, true))', { words: filter.text, ...namedBounds(filter), limit: Number.MAX_SAFE_INTEGER });
     }
-    const rows = await query.getRawMany<CallStatsRow & { firstTokenMs: (number | null)[] }>();
-    return rows.map((row) => ({ ...row, firstTokenMs: row.firstTokenMs?.[0] == null ? null : row.firstTokenMs }));
+    const rows = await query.getRawMany<Omit<CallStatsRow, 'firstTokenMs'> & { firstTokenMs: (number | null)[] | null }>();
+    return rows.map((row) => ({ ...row, firstTokenMs: row.firstTokenMs?.[0] == null ? null : row.firstTokenMs as [number, number, number] }));
   }
 
   private matching(ctx: RequestContext, filter: CallFilter | null | undefined): SelectQueryBuilder<CallEntity> {
