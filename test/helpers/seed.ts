@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EntityManager } from 'typeorm';
 import { ApiKeyEntity } from '../../src/auth/auth.entity.js';
+import { CallEntity, CallFeedbackEntity } from '../../src/calls/call.entity.js';
 import { AuditChangeEntity, AuditEntryEntity } from '../../src/commands/command.entity.js';
 import { newId } from '../../src/common/ids.js';
 import { DatasetEntity, DatasetVersionEntity } from '../../src/datasets/dataset.entity.js';
@@ -83,6 +84,13 @@ async function seedRow(manager: EntityManager, projectId: string, name: string, 
   await manager.insert(InboundWebhookEntity, { id: newId('whin'), projectId, provider: 'standard', encryptedSecret: 'x' });
   // The project's own key is one of the rows.
   if (index > 0) await manager.insert(ApiKeyEntity, { id: newId('key'), projectId, name, hash: `${projectId} ${name}`, role: 'viewer' });
+
+  const callId = newId('call');
+  await manager.insert(CallEntity, {
+    id: callId, projectId, at: new Date(), logged: 'full', principal: 'key:test', requestId: name, operation: 'chat', model: name, promptVersionId, modelVersionId: baseId, status: 200, streamed: false, cached: false,
+    attempts: 1, latencyMs: index, promptTokens: 1, completionTokens: 1, cost: 0, variables: {}, request: {}, answer: {},
+  });
+  await manager.insert(CallFeedbackEntity, { id: newId('fb'), projectId, callId, principal: 'key:test', thumb: true });
 
   await manager.insert(ProviderEntity, { id: newId('prov'), projectId, name, baseUrl: 'https://example.com/v1' });
   await manager.insert(DeploymentEntity, { id: newId('dep'), projectId, name, target: `models:/${name}` });

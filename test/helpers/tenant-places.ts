@@ -308,4 +308,34 @@ const ACCESS = {
   'AuditFilterInput.until': free(),
 } satisfies Values;
 
-export const PLACES: Record<string, Place | Place[]> = { ...PROMPTS, ...DATA, ...MODELS, ...JOBS, ...EVALUATIONS, ...EXPERIMENTS, ...EDGES, ...LISTS, ...ACCESS };
+const CALLS = {
+  'Query.call(id:)': reference((w) => w.callId),
+  'Query.callStats(groupBy:)': free('target'),
+  ...open('Call', 'operation', 'status', 'failed', 'errorCode', 'cached', 'streamed', 'minLatencyMs', 'maxLatencyMs', 'minCost', 'maxCost', 'minTokens', 'maxTokens', 'hasFeedback', 'thumb', 'minScore', 'maxScore', 'since', 'until'),
+  'CallFilter.model': reference((w) => w.deployment), 'CallFilter.target': reference((w) => `${w.base}/1`),
+  'CallFilter.deploymentId': reference((w) => w.deploymentId), 'CallFilter.providerId': reference((w) => w.providerId),
+  'CallFilter.modelVersionId': reference((w) => w.baseId), 'CallFilter.promptVersionId': reference((w) => w.promptVersionId),
+  'CallFilter.experimentId': reference((w) => `exp_${w.marker}`),
+  'CallFilter.arm': reference((w) => `${w.marker}-arm`),
+  'CallFilter.principal': reference((w) => `key:${w.keyId}`),
+  'CallFilter.requestId': reference((w) => w.callRequestId), 'CallFilter.stickyKey': reference((w) => `${w.marker}-user`),
+  'CallFilter.text': reference((w) => w.marker),
+  'CallMetadataInput.key': free('of'), 'CallMetadataInput.value': reference((w) => w.marker),
+  'CallFeedbackFilter.callId': reference((w) => w.callId),
+  'CallFeedbackFilter.principal': reference((w) => `key:${w.keyId}`),
+  ...open('CallFeedback', 'thumb', 'corrected', 'preferred', 'minScore', 'maxScore'),
+  'Mutation.addCallFeedback(callId:)': reference((w) => w.callId),
+  'Mutation.addCallFeedback(requestId:)': reference((w) => w.callRequestId, { 'Mutation.addCallFeedback(callId:)': free() }),
+  'Mutation.addCallFeedback(preferredOverCallId:)': reference((w) => w.otherCallId, { 'Mutation.addCallFeedback(callId:)': own((w) => w.callId) }),
+  'Mutation.addCallFeedback(thumb:)': free(true),
+  ...Object.fromEntries(['score', 'comment', 'correctedAnswer', 'preferredOverAnswer', 'metadata'].map((name) => [`Mutation.addCallFeedback(${name}:)`, free()])),
+  'Mutation.setCallLogging(mode:)': free('full'), 'Mutation.setCallLogging(retentionDays:)': free(),
+  'RedactionSettingInput.name': free('email'), 'RedactionSettingInput.pattern': free(),
+  'RedactionSettingInput.replacement': free(),
+  'CreateDatasetFromCallsInput.name': fresh((w) => `${w.marker}-lamps`),
+  'CreateDatasetFromCallsInput.kind': free('sft'),
+  'CreateDatasetFromCallsInput.licence': free('own'),
+  ...Object.fromEntries(['prompt', 'minScore', 'includeCorrections', 'dedupe', 'limit', 'holdout'].map((name) => [`CreateDatasetFromCallsInput.${name}`, free()])),
+} satisfies Record<string, Place | Place[]>;
+
+export const PLACES: Record<string, Place | Place[]> = { ...PROMPTS, ...DATA, ...MODELS, ...JOBS, ...EVALUATIONS, ...EXPERIMENTS, ...EDGES, ...LISTS, ...ACCESS, ...CALLS };
