@@ -20,6 +20,9 @@ export interface PoolUse {
 
 /** The one way to Postgres. Tenants' work runs under row-level security; the platform's own as the owner of the tables. */
 export class Database implements OnApplicationShutdown {
+  /** What waits for a transaction's COMMIT. */
+  private readonly waiting = new WeakMap<EntityManager, (() => void)[]>();
+
   private constructor(
     private readonly owner: DataSource,
     private readonly tenants: DataSource,
@@ -53,13 +56,30 @@ export class Database implements OnApplicationShutdown {
   /** Runs `work` in the caller's transaction, or in a new one. Throwing rolls the whole of it back. */
   transaction<T>(ctx: RequestContext, work: (ctx: RequestContext) => Promise<T>): Promise<T> {
     if (ctx.tx) return work(ctx);
-    return scopedTo(this.tenants, ctx.projectId).transaction((tx) => work(ctx.inTransaction(tx)));
+    return this.commit(scopedTo(this.tenants, ctx.projectId), ctx, work);
   }
 
   /** As `transaction`, but as the owner: for a command of the platform's, whose effect reaches beyond one project. */
   platformTransaction<T>(ctx: RequestContext, work: (ctx: RequestContext) => Promise<T>): Promise<T> {
     if (ctx.tx) return work(ctx);
-    return this.owner.transaction((tx) => work(ctx.inTransaction(tx)));
+    return this.commit(this.owner, ctx, work);
+  }
+
+  /** Runs `then` when the caller's transaction has committed; at once when there is none. Never when it is rolled back. */
+  afterCommit({ tx }: RequestContext, then: () => void): void {
+    const waiting = tx && this.waiting.get(tx);
+    if (waiting) waiting.push(then);
+    else then();
+  }
+
+  private async commit<T>(source: DataSource, ctx: RequestContext, work: (ctx: RequestContext) => Promise<T>): Promise<T> {
+    const waiting: (() => void)[] = [];
+    const result = await source.transaction((tx) => {
+      this.waiting.set(tx, waiting);
+      return work(ctx.inTransaction(tx));
+    });
+    waiting.forEach((then) => then());
+    return result;
   }
 
   /** For the platform's own tasks that belong to no project (relay, reconciler, authentication, start-up). */

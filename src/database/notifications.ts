@@ -6,6 +6,7 @@ import { CONFIG, type Config } from '../config/config.js';
 
 const CHANNEL = 'triad';
 const ALL = '*';
+const EACH = Symbol('EACH');
 
 /**
  * Wake-ups across processes on Postgres LISTEN/NOTIFY. A notice commits with the rows it speaks of, and carries only a
@@ -59,15 +60,29 @@ export class Notifications implements OnModuleInit, OnModuleDestroy {
     }
   }
 
+  /** Calls `then` with the topic of each notice; with null when notices may have been missed. For as long as the process lives. */
+  hear(then: (topic: string | null) => void): void {
+    this.emitter.on(EACH, then);
+  }
+
+  /** Lets those who `hear` in this process know at once, before the notice comes. */
+  echo(topic: string): void {
+    this.emitter.emit(EACH, topic);
+  }
+
   private async connect(): Promise<void> {
     const client = new pg.Client({ connectionString: this.config.DATABASE_URL, application_name: 'triad-listen', keepAlive: true });
-    client.on('notification', (notice) => this.emitter.emit(notice.payload ?? ''));
+    client.on('notification', ({ payload = '' }) => {
+      this.emitter.emit(payload);
+      this.emitter.emit(EACH, payload);
+    });
     client.on('error', () => this.reconnect(client));
     client.on('end', () => this.reconnect(client));
     await client.connect();
     await client.query(`LISTEN ${CHANNEL}`);
     this.client = client;
     this.emitter.emit(ALL);
+    this.emitter.emit(EACH, null);
   }
 
   private reconnect(lost: pg.Client): void {

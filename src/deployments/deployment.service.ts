@@ -9,6 +9,8 @@ import type { RequestContext } from '../common/request-context.js';
 import { encryptSecret } from '../common/secrets.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { Database } from '../database/database.js';
+import { Notifications } from '../database/notifications.js';
+import { announce } from '../database/remembered.js';
 import { LineageService } from '../models/lineage.service.js';
 import { type DeploymentEntity, type ModelPrice, placeOfKey, type ProviderEntity } from './deployment.entity.js';
 import { type DeploymentListArgs, DeploymentRepository, type ProviderListArgs } from './deployment.repository.js';
@@ -26,6 +28,7 @@ export class DeploymentService {
     private readonly deployments: DeploymentRepository,
     private readonly targets: TargetService,
     private readonly lineage: LineageService,
+    private readonly notifications: Notifications,
   ) {}
 
   /**
@@ -45,7 +48,14 @@ export class DeploymentService {
       id, name: input.name, baseUrl: input.baseUrl.replace(/\/+$/, ''), prices: input.prices ?? [],
       encryptedKey: input.apiKey ? encryptSecret(this.config, placeOfKey({ projectId: ctx.projectId, id }), input.apiKey) : null,
     });
-    return provider ?? nameTaken('provider', input.name);
+    if (!provider) nameTaken('provider', input.name);
+    await this.changed(ctx);
+    return provider;
+  }
+
+  /** The gateway remembers what model names stand for; it is told in the transaction that changes a provider or deployment. */
+  private changed(tx: RequestContext): Promise<void> {
+    return announce(this.database, this.notifications, tx, `deployments:${tx.projectId}`);
   }
 
   /**
@@ -62,6 +72,7 @@ export class DeploymentService {
       }
       const deployment = await this.deployments.add(tx, { id: newId('dep'), name: input.name, target: input.target });
       if (!deployment) return this.same(tx, input);
+      await this.changed(tx);
       if (target.kind === 'registry') {
         await this.lineage.link(tx, [{ from: { type: 'model_version', id: target.version.id }, to: { type: 'deployment', id: deployment.id }, relation: 'deployed_as' }]);
       }
