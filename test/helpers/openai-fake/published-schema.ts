@@ -36,9 +36,10 @@ export function publishedSchema(clientDirectory: string): PublishedSchema {
   const files = Object.keys(ROOTS).map((file) => `${clientDirectory}/${file}`);
   const program = ts.createProgram(files, { strict: true, target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.NodeNext, skipLibCheck: true, types: [] });
   const converter = new TypeConverter(program.getTypeChecker());
+  const checker = program.getTypeChecker();
   for (const [file, names] of Object.entries(ROOTS)) {
-    const module = program.getTypeChecker().getSymbolAtLocation(program.getSourceFile(`${clientDirectory}/${file}`)!)!;
-    for (const name of names) converter.define(name, program.getTypeChecker().getDeclaredTypeOfSymbol(module.exports!.get(name as ts.__String)!));
+    const exported = checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(`${clientDirectory}/${file}`)!)!);
+    for (const name of names) converter.define(name, checker.getDeclaredTypeOfSymbol(exported.find((symbol) => symbol.name === name)!));
   }
   return { $schema: 'https://json-schema.org/draft/2020-12/schema', $defs: converter.definitions };
 }
