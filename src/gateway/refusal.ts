@@ -26,12 +26,15 @@ export function relayRefusal(answer: WholeAnswer, provider: string | null): Refu
   if (!error || answer.status < 400) {
     throw new DomainError('upstream_failed', `${who} answered with status ${answer.status} and no error in OpenAI's shape: ${text.slice(0, 200)}`);
   }
-  return { status: answer.status, headers, body: JSON.stringify(openaiError(text, answer.status)) };
+  return { status: answer.status, headers, body: openaiError(text, answer.status) };
 }
 
-/** The upstream's error object with all four of OpenAI's fields. */
-function openaiError(text: string, status: number): { error: object } {
+const FIELDS = ['message', 'type', 'param', 'code'];
+
+/** The upstream's error with all four of OpenAI's fields: one that has them stays as it is, byte for byte. */
+function openaiError(text: string, status: number): string {
   const body = JSON.parse(text) as { error?: object };
   const error = typeof body.error === 'object' ? body.error : body;
-  return { error: { type: status >= 500 ? 'server_error' : 'invalid_request_error', param: null, code: null, ...error } };
+  if (error === body.error && FIELDS.every((field) => field in error)) return text;
+  return JSON.stringify({ error: { type: status >= 500 ? 'server_error' : 'invalid_request_error', param: null, code: null, ...error } });
 }
