@@ -6,7 +6,7 @@ import { EvaluationRunEntity, EvaluationSampleEntity, EvaluationSuiteEntity } fr
 import { FineTuneCheckpointEntity, FineTuneEventEntity, FineTuneJobEntity } from '../fine-tune-jobs/fine-tune-job.entity.js';
 import { UsageMonthEntity } from '../limits/usage.entity.js';
 import { ArtefactEntity, LineageEdgeEntity, ModelAliasEntity, ModelEntity, ModelVersionEntity } from '../models/model.entity.js';
-import { PromptEntity, PromptLabelEntity, PromptVersionEntity } from '../prompts/prompt.entity.js';
+import { PromptEntity, PromptLabelEntity, PromptProtectedLabelEntity, PromptVersionEntity } from '../prompts/prompt.entity.js';
 import { OutboxEntity } from '../queue/outbox.entity.js';
 import { InboundMessageEntity, InboundWebhookEntity } from '../webhooks/inbound/inbound-webhook.entity.js';
 import { EventEntity, WebhookDeliveryEntity, WebhookEndpointEntity, WebhookReplayEntity } from '../webhooks/webhook.entity.js';
@@ -14,7 +14,7 @@ import { EventEntity, WebhookDeliveryEntity, WebhookEndpointEntity, WebhookRepla
 /** Every table of the service. */
 export const ENTITIES = [
   ProjectEntity, ApiKeyEntity, UsageMonthEntity, OutboxEntity, IdempotencyKeyEntity, AuditEntryEntity, AuditChangeEntity,
-  PromptEntity, PromptVersionEntity, PromptLabelEntity,
+  PromptEntity, PromptVersionEntity, PromptLabelEntity, PromptProtectedLabelEntity,
   FileEntity, DatasetEntity, DatasetVersionEntity, DatasetPromptEntity,
   ModelEntity, ModelVersionEntity, ModelAliasEntity, ArtefactEntity, LineageEdgeEntity,
   FineTuneJobEntity, FineTuneEventEntity, FineTuneCheckpointEntity,

@@ -33,7 +33,7 @@ export class CallAccount {
 
   /** A call that ended in an error, or with its client's leaving. */
   fail(call: GatewayCall, error: unknown): void {
-    const left = call.gone.signal.aborted;
+    const left = call.gone.aborted;
     const { status, body } = httpError(error);
     this.end(call, { status: left ? CLIENT_LEFT : status, errorCode: left ? 'client_left' : body.error.code, streamed: false, answer: null });
   }

@@ -39,10 +39,11 @@ export class GatewayService {
       const plan = this.plans.of(call.ctx, request.model);
       const { deployment, target } = plan instanceof Promise ? await plan : plan;
       call.deploymentId = deployment?.id ?? null;
-      await this.prepare(call, request);
+      const preparing = this.prepare(call, request);
+      if (preparing) await preparing;
       call.target = target;
       call.attempts = 1;
-      return this.pass(call, await this.caller.ask(call.ctx, target, call.operation, call.request, call.gone.signal));
+      return this.pass(call, await this.caller.ask(call.ctx, target, call.operation, call.request, call.gone));
     } catch (error) {
       this.account.fail(call, error);
       throw error;
@@ -50,16 +51,19 @@ export class GatewayService {
   }
 
   /** The request as it is sent on: with its prompt's messages before its own. */
-  private async prepare(call: GatewayCall, { model, prompt, ...request }: ChatCompletionRequest): Promise<void> {
+  private prepare(call: GatewayCall, { model: _, prompt, ...request }: ChatCompletionRequest): Promise<void> | undefined {
     call.request = request;
-    if (!prompt) return;
+    return prompt && this.render(call, prompt, request);
+  }
+
+  private async render(call: GatewayCall, prompt: NonNullable<ChatCompletionRequest['prompt']>, request: Record<string, unknown>): Promise<void> {
     const version = prompt.ref !== undefined ? await this.prompts.resolve(call.ctx, prompt.ref)
       : await this.prompts.fetch(call.ctx, prompt.name!, { version: prompt.version ?? null, label: prompt.label ?? null });
     const rendered = this.prompts.render(version, prompt.variables);
     call.promptVersionId = version.id;
     call.promptMessages = rendered.length;
     call.variables = prompt.variables;
-    call.request = { ...request, messages: [...rendered, ...(request.messages ?? [])] };
+    call.request = { ...request, messages: [...rendered, ...((request['messages'] as unknown[] | undefined) ?? [])] };
   }
 
   private pass(call: GatewayCall, answer: UpstreamAnswer): GatewayAnswer {

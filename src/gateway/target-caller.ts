@@ -7,7 +7,7 @@ import { decryptSecret } from '../common/secrets.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { placeOfKey, type ProviderEntity } from '../deployments/deployment.entity.js';
 import { RuntimeService } from '../deployments/runtime/runtime.service.js';
-import { call, type Upstream, type UpstreamAnswer } from '../deployments/runtime/upstream.js';
+import { type Abortable, call, type Upstream, type UpstreamAnswer } from '../deployments/runtime/upstream.js';
 import type { Target } from '../deployments/target.service.js';
 
 /** OpenAI's paths, below a base URL that ends in `/v1`. */
@@ -38,7 +38,7 @@ export class TargetCaller implements OnModuleDestroy {
    * @returns the answer as it comes, a refusal included
    * @throws DomainError when no answer comes; the signal's reason.
    */
-  ask(ctx: RequestContext, target: Target, operation: Operation, body: object, signal: AbortSignal): Promise<UpstreamAnswer> {
+  ask(ctx: RequestContext, target: Target, operation: Operation, body: object, signal: Abortable): Promise<UpstreamAnswer> {
     if (target.kind === 'registry') return this.runtime.relay(ctx, target.version, `/v1${PATHS[operation]}`, body, signal);
     return call(this.upstreamOf(target.provider), PATHS[operation], JSON.stringify({ ...body, model: target.model }), signal);
   }

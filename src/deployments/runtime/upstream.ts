@@ -22,6 +22,14 @@ export interface Upstream {
   unreachable: { code: ErrorCode; message: string };
 }
 
+/** What ends a request before its answer: an AbortSignal, or less than one. */
+export interface Abortable {
+  readonly aborted: boolean;
+  readonly reason: unknown;
+  addEventListener(type: 'abort', listener: () => void, options?: { once: boolean }): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
 /** An answer that is here as a whole. */
 export interface WholeAnswer {
   status: number;
@@ -49,9 +57,12 @@ export class UpstreamUnreachable extends DomainError {}
  * @throws DomainError `upstream.unreachable` when no answer comes; upstream_failed when it breaks off or has more than
  *   32 MiB; the signal's reason when it is aborted.
  */
-export function call(upstream: Upstream, path: string, body?: object | string, signal?: AbortSignal): Promise<UpstreamAnswer> {
-  if (signal?.aborted) return Promise.reject(signal.reason as Error);
+export function call(upstream: Upstream, path: string, body?: object | string, signal?: Abortable): Promise<UpstreamAnswer> {
   return new Promise((resolve, reject) => {
+    if (signal?.aborted) {
+      reject(signal.reason);
+      return;
+    }
     const exchange = new Exchange(upstream, resolve, reject, signal);
     const at = splitUrl(upstream.url);
     const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
@@ -68,7 +79,7 @@ export function call(upstream: Upstream, path: string, body?: object | string, s
 }
 
 /** As `call`, for what is never streamed. */
-export async function callWhole(upstream: Upstream, path: string, body?: object, signal?: AbortSignal): Promise<WholeAnswer> {
+export async function callWhole(upstream: Upstream, path: string, body?: object, signal?: Abortable): Promise<WholeAnswer> {
   const answer = await call(upstream, path, body, signal);
   if (!isStreamed(answer)) return answer;
   answer.stream.abort();
@@ -89,7 +100,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     private readonly upstream: Upstream,
     private readonly resolve: (answer: UpstreamAnswer) => void,
     private readonly reject: (error: Error) => void,
-    private readonly signal: AbortSignal | undefined,
+    private readonly signal: Abortable | undefined,
   ) {
     signal?.addEventListener('abort', this.onAbort, { once: true });
   }
