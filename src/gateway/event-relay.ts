@@ -22,10 +22,12 @@ const EVENT_END = /\r?\n\r?\n/g;
 /** A provider that never ends an event shall not fill this process's memory. */
 const MAX_EVENT_CHARACTERS = 4_000_000;
 const DONE = /(^|\n)data:\s*\[DONE\]\s*$/;
+/** The server has said itself why it ends here. */
+const ERROR = /(^|\n)data:\s*\{\s*"error"\s*:.*$/;
 
 /**
  * Passes server-sent events on, each as soon as it is whole. A stream that breaks off, falls silent or ends without
- * `[DONE]` gets a last event with OpenAI's error object, which the official clients raise; never half an event. A client
+ * `[DONE]` or an error gets a last event with OpenAI's error object, which the official clients raise; never half an event. A client
  * that leaves ends the upstream's answer too; one that is slow holds it back.
  */
 export class EventRelay implements StreamSink {
@@ -33,6 +35,8 @@ export class EventRelay implements StreamSink {
   private rest = '';
   private done = false;
   private over = false;
+  /** The events that were passed on last. */
+  private last = '';
 
   constructor(
     private readonly out: ServerResponse,
@@ -63,13 +67,16 @@ export class EventRelay implements StreamSink {
   }
 
   fail(error: Error): void {
-    this.finish(this.done ? null : reasonOf(error));
+    // The client's leaving is what ends the source too, and may be heard of here first.
+    if (this.out.destroyed) this.left();
+    else this.finish(this.done ? null : reasonOf(error));
   }
 
   private pass(end: number, count: number): boolean {
     const whole = this.rest.slice(0, end);
     this.rest = this.rest.slice(end);
     this.done ||= DONE.test(whole.trimEnd());
+    this.last = whole;
     this.watcher.see(whole, count);
     return this.out.write(whole);
   }
@@ -77,7 +84,7 @@ export class EventRelay implements StreamSink {
   private finish(broken: string | null): void {
     if (this.over) return;
     this.over = true;
-    if (broken !== null) this.out.write(brokenOff(broken));
+    if (broken !== null && !ERROR.test(this.last.trimEnd())) this.out.write(brokenOff(broken));
     this.out.end();
     this.watcher.ended(broken === null ? 'done' : 'broken');
   }

@@ -18,7 +18,6 @@ class Side:
     prefix: str
     through_triad: bool
     lacks: list[str]
-    runtime_model: str | None = None
     messages: list[Any] = field(default_factory=lambda: [{"role": "user", "content": "olleh"}])
 
     def model(self, name: str = "gpt-x") -> str:
@@ -29,6 +28,10 @@ class Side:
 
     def async_client(self, **options: Any) -> openai.AsyncOpenAI:
         return openai.AsyncOpenAI(**{"base_url": self.base_url, "api_key": self.api_key, "max_retries": 0, **options})
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "route(name): a route that a side may lack")
 
 
 SIDES = [Side(**side) for side in json.loads(os.environ["OPENAI_SIDES"])]

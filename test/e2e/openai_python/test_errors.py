@@ -20,7 +20,8 @@ def test_bad_request(side: Side, client: OpenAI, param: str | None, more: Any, c
     with pytest.raises(openai.BadRequestError) as raised:
         client.chat.completions.create(**{"model": side.model(), "messages": side.messages, **more})
     assert (raised.value.param, raised.value.code, raised.value.type) == (param, code, "invalid_request_error")
-    assert raised.value.request_id and raised.value.request_id.startswith("req")
+    assert raised.value.request_id
+    assert raised.value.request_id.startswith("req")
 
 
 def test_wrong_key(side: Side) -> None:
@@ -39,7 +40,9 @@ def test_wrong_key(side: Side) -> None:
         ("has-a-fault", openai.InternalServerError, None),
     ],
 )
-def test_refused(side: Side, client: OpenAI, model: str, error: type[openai.APIStatusError], code: str | None, stream: bool) -> None:
+def test_refused(
+    side: Side, client: OpenAI, model: str, error: type[openai.APIStatusError], code: str | None, stream: bool
+) -> None:
     with pytest.raises(error) as raised:
         client.chat.completions.create(model=side.model(model), messages=side.messages, stream=stream)
     assert raised.value.code == code
@@ -75,6 +78,8 @@ def test_broken_stream(side: Side, client: OpenAI, model: str) -> None:
 def test_time_out_and_leaving(side: Side) -> None:
     with pytest.raises(openai.APITimeoutError):
         side.client(timeout=0.5).chat.completions.create(model=side.model("never-answers"), messages=side.messages)
-    stream = side.client().chat.completions.create(model=side.model("falls-silent"), messages=side.messages, stream=True)
+    stream = side.client().chat.completions.create(
+        model=side.model("falls-silent"), messages=side.messages, stream=True
+    )
     next(iter(stream))
     stream.close()
