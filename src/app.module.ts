@@ -8,6 +8,7 @@ import { DatabaseModule } from './database/database.module.js';
 import { DeploymentModule } from './deployments/deployment.module.js';
 import { DatasetModule } from './datasets/dataset.module.js';
 import { EvaluationModule } from './evaluations/evaluation.module.js';
+import { ExperimentModule } from './experiments/experiment.module.js';
 import { FineTuneJobModule } from './fine-tune-jobs/fine-tune-job.module.js';
 import { GatewayModule } from './gateway/gateway.module.js';
 import { GraphqlModule } from './graphql/graphql.module.js';
@@ -36,6 +37,7 @@ import { WebhookModule } from './webhooks/webhook.module.js';
     DatasetModule,
     FineTuneJobModule,
     DeploymentModule,
+    ExperimentModule,
     GatewayModule,
     RewardModelModule,
     EvaluationModule,

@@ -6,6 +6,7 @@ export type IdPrefix =
   | 'prm' | 'prmv' | 'ds' | 'dsv'
   | 'mdl' | 'mdlv' | 'art' | 'edge'
   | 'ftjob' | 'ckpt' | 'suite' | 'eval' | 'smpl'
+  | 'exp' | 'arm'
   | 'prov' | 'dep' | 'whk' | 'whd' | 'whr' | 'whin' | 'call';
 
 export function newId(prefix: IdPrefix): string {

@@ -3,6 +3,7 @@ import { AuditChangeEntity, AuditEntryEntity, IdempotencyKeyEntity } from '../co
 import { DatasetEntity, DatasetPromptEntity, DatasetVersionEntity, FileEntity } from '../datasets/dataset.entity.js';
 import { DeploymentEntity, ProviderEntity } from '../deployments/deployment.entity.js';
 import { EvaluationRunEntity, EvaluationSampleEntity, EvaluationSuiteEntity } from '../evaluations/evaluation.entity.js';
+import { ExperimentArmEntity, ExperimentEntity } from '../experiments/experiment.entity.js';
 import { FineTuneCheckpointEntity, FineTuneEventEntity, FineTuneJobEntity } from '../fine-tune-jobs/fine-tune-job.entity.js';
 import { UsageMonthEntity } from '../limits/usage.entity.js';
 import { ArtefactEntity, LineageEdgeEntity, ModelAliasEntity, ModelEntity, ModelVersionEntity } from '../models/model.entity.js';
@@ -20,5 +21,6 @@ export const ENTITIES = [
   FineTuneJobEntity, FineTuneEventEntity, FineTuneCheckpointEntity,
   EvaluationSuiteEntity, EvaluationRunEntity, EvaluationSampleEntity,
   ProviderEntity, DeploymentEntity,
+  ExperimentEntity, ExperimentArmEntity,
   EventEntity, WebhookEndpointEntity, WebhookDeliveryEntity, WebhookReplayEntity, InboundWebhookEntity, InboundMessageEntity,
 ];
