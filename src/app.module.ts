@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { AuthModule } from './auth/auth.module.js';
 import { HttpErrorFilter } from './common/http-error.filter.js';
+import { CallModule } from './calls/call.module.js';
 import { CommandModule } from './commands/command.module.js';
 import { ConfigModule } from './config/config.module.js';
 import { DatabaseModule } from './database/database.module.js';
@@ -35,6 +36,7 @@ import { WebhookModule } from './webhooks/webhook.module.js';
     PromptModule,
     ModelModule,
     DatasetModule,
+    CallModule,
     FineTuneJobModule,
     DeploymentModule,
     ExperimentModule,

@@ -1,7 +1,8 @@
 /** What is needed of an AbortSignal to hear of a cancellation: an AbortSignal is one, and so is a Cancellation. */
 export interface CancelSignal {
   readonly aborted: boolean;
-  readonly reason: unknown;
+  /** Once it is aborted. */
+  readonly reason: Error;
   throwIfAborted(): void;
   addEventListener(type: 'abort', listener: () => void, options?: { once?: boolean }): void;
   removeEventListener(type: 'abort', listener: () => void): void;
@@ -13,17 +14,21 @@ export interface CancelSignal {
  */
 export class Cancellation implements CancelSignal {
   aborted = false;
-  reason: unknown = undefined;
+  private why: Error | null = null;
   private listeners: (() => void)[] | null = null;
 
   /** The second call and later ones do nothing. */
-  abort(reason: unknown = new DOMException('This operation was aborted', 'AbortError')): void {
+  abort(reason: Error = new DOMException('This operation was aborted', 'AbortError')): void {
     if (this.aborted) return;
     this.aborted = true;
-    this.reason = reason;
+    this.why = reason;
     const { listeners } = this;
     this.listeners = null;
     listeners?.forEach((listener) => listener());
+  }
+
+  get reason(): Error {
+    return this.why!;
   }
 
   throwIfAborted(): void {

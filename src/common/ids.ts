@@ -7,7 +7,7 @@ export type IdPrefix =
   | 'mdl' | 'mdlv' | 'art' | 'edge'
   | 'ftjob' | 'ckpt' | 'suite' | 'eval' | 'smpl'
   | 'exp' | 'arm'
-  | 'prov' | 'dep' | 'whk' | 'whd' | 'whr' | 'whin' | 'call';
+  | 'prov' | 'dep' | 'whk' | 'whd' | 'whr' | 'whin' | 'call' | 'fb';
 
 export function newId(prefix: IdPrefix): string {
   return typeid(prefix).toString();

@@ -1,4 +1,5 @@
 import { ApiKeyEntity, ProjectEntity } from '../auth/auth.entity.js';
+import { CallEntity, CallFeedbackEntity, CallSettingsEntity } from '../calls/call.entity.js';
 import { AuditChangeEntity, AuditEntryEntity, IdempotencyKeyEntity } from '../commands/command.entity.js';
 import { DatasetEntity, DatasetPromptEntity, DatasetVersionEntity, FileEntity } from '../datasets/dataset.entity.js';
 import { DeploymentEntity, ProviderEntity } from '../deployments/deployment.entity.js';
@@ -22,5 +23,6 @@ export const ENTITIES = [
   EvaluationSuiteEntity, EvaluationRunEntity, EvaluationSampleEntity,
   ProviderEntity, DeploymentEntity,
   ExperimentEntity, ExperimentArmEntity,
+  CallEntity, CallFeedbackEntity, CallSettingsEntity,
   EventEntity, WebhookEndpointEntity, WebhookDeliveryEntity, WebhookReplayEntity, InboundWebhookEntity, InboundMessageEntity,
 ];

@@ -1,37 +1,30 @@
 import { newId } from '../../src/common/ids.js';
-import { Database } from '../../src/database/database.js';
+import type { CallRecord } from '../../src/calls/call-record.js';
+import { CallLog } from '../../src/calls/call-log.js';
 import type { Gateway } from './gateway.js';
+import { contextOf } from './stub-model.js';
 
-export interface LoggedCall {
-  experimentId?: string;
-  arm?: string;
-  stickyKey?: string | null;
-  at?: Date;
-  status?: number;
-  errorCode?: string | null;
-  latencyMs?: number;
-  cost?: number;
+/** A call that went well, of a project. */
+export const callOf = (projectId: string, given: Partial<CallRecord> = {}): CallRecord => ({
+  id: newId('call'), projectId, at: Date.now(), principal: 'key:test', requestId: newId('call').slice(5), operation: 'chat', model: 'house', target: 'openai/gpt-test',
+  deploymentId: null, providerId: null, modelVersionId: null, promptVersionId: null, promptMessages: 0, variables: null, experimentId: null, arm: null, stickyKey: null, metadata: null,
+  status: 200, errorCode: null, streamed: false, cached: false, attempts: 1, latencyMs: 12.5, firstTokenMs: null, promptTokens: 10, completionTokens: 5, cost: 0.001, request: null, answer: null,
+  ...given,
+});
+
+export const asked = (...messages: [role: string, content: unknown][]) => ({ model: 'gpt-test', messages: messages.map(([role, content]) => ({ role, content })) });
+export const answered = (content: string | null, more: object = {}) => ({ id: 'chatcmpl-1', object: 'chat.completion', choices: [{ index: 0, message: { role: 'assistant', content, ...more }, finish_reason: 'stop' }] });
+
+/** Logs calls of the gateway's key's project, and waits until they are written. */
+export async function logCalls(gateway: Gateway, ...given: Partial<CallRecord>[]): Promise<CallRecord[]> {
+  const { projectId } = await contextOf(gateway);
+  const records = given.map((each) => callOf(projectId, each));
+  const log = gateway.app.get(CallLog);
+  records.forEach((record) => log.add({ ...record }));
+  await log.flush();
+  return records;
 }
 
-export async function makeCallTables(gateway: Gateway): Promise<void> {
-  const { platform } = gateway.app.get(Database);
-  await platform.query(`CREATE TABLE IF NOT EXISTS calls (project_id text, id text, at timestamptz, experiment_id text, arm text, sticky_key text, status int, error_code text, latency_ms real, cost float8, prompt_tokens int, completion_tokens int)`);
-  await platform.query(`CREATE TABLE IF NOT EXISTS call_feedback (project_id text, id text, call_id text, thumb boolean, score float8, created_at timestamptz DEFAULT now())`);
-  await platform.query('GRANT SELECT ON calls, call_feedback TO PUBLIC');
-}
-
-/** Puts calls into the log, as the gateway would have. @returns their ids. */
-export async function addCalls(gateway: Gateway, projectId: string, calls: LoggedCall[]): Promise<string[]> {
-  const ids = calls.map(() => newId('smpl'));
-  const rows = calls.map((call, index) => ({
-    project_id: projectId, id: ids[index], at: call.at ?? new Date(), experiment_id: call.experimentId ?? null, arm: call.arm ?? null, sticky_key: call.stickyKey ?? null,
-    status: call.status ?? 200, error_code: call.errorCode ?? null, latency_ms: call.latencyMs ?? 100, cost: call.cost ?? 0, prompt_tokens: 10, completion_tokens: 5,
-  }));
-  await gateway.app.get(Database).platform.query('INSERT INTO calls SELECT * FROM jsonb_populate_recordset(NULL::calls, $1)', [JSON.stringify(rows)]);
-  return ids;
-}
-
-export async function addFeedback(gateway: Gateway, projectId: string, feedback: { callId: string; thumb?: boolean; score?: number | null }[]): Promise<void> {
-  const rows = feedback.map(({ callId, thumb, score }) => ({ project_id: projectId, id: newId('smpl'), call_id: callId, thumb: thumb ?? null, score: score ?? null, created_at: new Date() }));
-  await gateway.app.get(Database).platform.query('INSERT INTO call_feedback SELECT * FROM jsonb_populate_recordset(NULL::call_feedback, $1)', [JSON.stringify(rows)]);
-}
+export const setLogging = (gateway: Gateway, mode: string, redactions: object[] = [], retentionDays: number | null = null) => gateway.graphql(
+  'mutation ($mode: CallLogging!, $redactions: [RedactionSettingInput!]!, $days: Int) { setCallLogging(mode: $mode, redactions: $redactions, retentionDays: $days) { mode retentionDays redactions { name pattern replacement } } }',
+  { mode, redactions, days: retentionDays });

@@ -5,7 +5,7 @@ import { Database } from '../../src/database/database.js';
 import { ExperimentLifecycle } from '../../src/experiments/experiment.lifecycle.js';
 import { ExperimentProcessor } from '../../src/experiments/experiment.processor.js';
 import { type Assignment, ExperimentService, type Subject } from '../../src/experiments/experiment.service.js';
-import { addCalls, addFeedback, makeCallTables } from '../helpers/calls.js';
+import { addCalls, addFeedback, makeCallTables } from '../helpers/experiment-calls.js';
 import { type Gateway, startGateway } from '../helpers/gateway.js';
 
 const CREATE = 'mutation ($input: CreateExperimentInput!) { createExperiment(input: $input) { id status control allocation arms { name weight promptVersion model } } }';

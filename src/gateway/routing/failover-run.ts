@@ -131,7 +131,7 @@ export class FailoverRun<T> {
         own.abort(reason);
         reject(reason);
       };
-      const leave = () => stop(signal.reason as Error);
+      const leave = () => stop(signal.reason);
       const { firstByteMs, totalMs } = this.route.policy.timeouts;
       const leftMs = Math.max(0, deadline - performance.now());
       const timer = setTimeout(() => stop(new TimedOut('upstream_failed', leftMs < firstByteMs ? `no answer when the ${totalMs} ms of the call were over` : `no answer within ${firstByteMs} ms`)), Math.min(firstByteMs, leftMs));
