@@ -16,7 +16,7 @@ describe.each(SIDES)('the official JavaScript client: errors and leaving: %s', (
   it.each([
     ['temperature', { temperature: 3 }, 'decimal_above_max_value', 'Expected a value <= 2, but got 3'],
     ['n', { n: 1.5 }, 'invalid_type', 'expected an integer'],
-    ['max_tokens', { max_tokens: '9' }, 'invalid_type', 'expected a decimal, but got a string'],
+    ['max_tokens', { max_tokens: '9' }, 'invalid_type', 'expected an integer, but got a string'],
     ['stream_options', { stream_options: { include_usage: true } }, null, 'only allowed when \'stream\''],
     ['tool_choice', { tool_choice: 'auto' }, null, 'only allowed when \'tools\''],
     ['tools[0].function.name', { tools: [{ ...tool, function: { name: 'a b' } }] }, 'invalid_value', 'pattern'],

@@ -36,7 +36,7 @@ def test_helper(side: Side, client: OpenAI) -> None:
             **SAMPLING,
         ) as stream,
     ):
-        stream.until_done()
+        stream.get_final_completion()
     assert cut.value.completion.usage
     assert cut.value.completion.usage.completion_tokens == 8
 

@@ -27,6 +27,20 @@ const BOUNDS: Record<string, Record<string, Bound>> = {
   ImageGenerateParamsBase: { prompt: { maxLength: 32_000 }, n: count(1, 10), output_compression: count(0, 100), partial_images: count(0, 3) },
 };
 
+/** A whole number that is none, which the published type has as any number. */
+export function integerFault(request: string, body: Record<string, unknown>): Refusal | null {
+  const wrong = Object.entries(BOUNDS[request] ?? {}).find(([field, { integer }]) => integer && body[field] != null && !Number.isInteger(body[field]))?.[0];
+  return wrong === undefined ? null : invalid(`Invalid type for '${wrong}': expected an integer, but got ${kindOf(body[wrong])} instead.`, wrong, 'invalid_type');
+}
+
+/** OpenAI's words for what it got. */
+export function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'an integer' : 'a decimal number';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
+
 /** What is beyond the published limits, in OpenAI's words. */
 export function boundsFault(request: string, body: Record<string, unknown>): Refusal | null {
   for (const [field, bound] of Object.entries(BOUNDS[request] ?? {})) {
@@ -40,7 +54,6 @@ export function boundsFault(request: string, body: Record<string, unknown>): Ref
 
 function numberFault(field: string, value: number, { integer, min, max }: Bound): Refusal | null {
   const kind = integer ? 'integer' : 'decimal';
-  if (integer && !Number.isInteger(value)) return invalid(`Invalid type for '${field}': expected an integer, but got a decimal number instead.`, field, 'invalid_type');
   if (max !== undefined && value > max) return invalid(`Invalid '${field}': ${kind} above maximum value. Expected a value <= ${max}, but got ${value} instead.`, field, `${kind}_above_max_value`);
   if (min !== undefined && value < min) return invalid(`Invalid '${field}': ${kind} below minimum value. Expected a value >= ${min}, but got ${value} instead.`, field, `${kind}_below_min_value`);
   return null;

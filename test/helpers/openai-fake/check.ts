@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { PublishedSchema, Schema } from './published-schema.js';
-import { boundsFault } from './bounds.js';
+import { boundsFault, integerFault, kindOf } from './bounds.js';
 import { invalid, type Refusal } from './refusal.js';
 
 const { $defs } = JSON.parse(readFileSync(new URL('openai.schema.json', import.meta.url), 'utf8')) as PublishedSchema;
@@ -17,7 +17,7 @@ export function requestFault(request: string, body: Record<string, unknown>): Re
   if (unknown !== undefined) return invalid(`Unrecognized request argument supplied: ${unknown}`);
   const schema = $defs[request]!;
   if (schema.required!.includes('model') && body['model'] === undefined) return invalid('you must provide a model parameter');
-  return fault(schema, body, '') ?? boundsFault(request, body);
+  return integerFault(request, body) ?? fault(schema, body, '') ?? boundsFault(request, body);
 }
 
 /** @throws Error when the fake is about to answer what OpenAI would not. */
@@ -86,8 +86,8 @@ function enumFault(allowed: Schema['enum'] & object, value: unknown, path: strin
 
 const NAMES: Record<string, string> = { string: 'a string', number: 'a decimal', boolean: 'a boolean', object: 'an object' };
 
-export function typeFault(members: Schema[], value: unknown, path: string, integer = false): Refusal {
-  const names = [...new Set(members.filter((each) => each.type !== 'null').map((each) => (integer ? 'an integer' : nameOf(each))))];
+function typeFault(members: Schema[], value: unknown, path: string): Refusal {
+  const names = [...new Set(members.filter((each) => each.type !== 'null').map(nameOf))];
   const expected = names.length > 1 ? `one of ${names.slice(0, -1).join(', ')} or ${names.at(-1)!.replace(/^an? /, '')}` : names[0]!;
   return invalid(`Invalid type for '${path}': expected ${expected}, but got ${kindOf(value)} instead.`, path, 'invalid_type');
 }
@@ -99,14 +99,7 @@ function nameOf(schema: Schema): string {
   return `an array of ${items.anyOf ? 'objects' : nameOf(items).replace(/^an? /, '').replace(/^(\w+)/, '$1s')}`;
 }
 
-function kindOf(value: unknown): string {
-  if (value === null) return 'null';
-  if (Array.isArray(value)) return 'an array';
-  if (typeof value === 'number') return Number.isInteger(value) ? 'an integer' : 'a decimal number';
-  return NAMES[typeof value]!;
-}
-
-export function firstFault<T>(items: T[], faultOf: (item: T, index: number) => Refusal | null): Refusal | null {
+function firstFault<T>(items: T[], faultOf: (item: T, index: number) => Refusal | null): Refusal | null {
   for (const [index, item] of items.entries()) {
     const found = faultOf(item, index);
     if (found) return found;
