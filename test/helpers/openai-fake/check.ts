@@ -88,7 +88,9 @@ const NAMES: Record<string, string> = { string: 'a string', number: 'a decimal',
 
 function typeFault(members: Schema[], value: unknown, path: string): Refusal {
   const names = [...new Set(members.filter((each) => each.type !== 'null').map(nameOf))];
-  const expected = names.length > 1 ? `one of ${names.slice(0, -1).join(', ')} or ${names.at(-1)!.replace(/^an? /, '')}` : names[0]!;
+  const bare = names.map((name, index) => (index === 0 ? name : name.replace(/^an? /, '')));
+  const last = bare.pop()!;
+  const expected = bare.length === 0 ? last : `one of ${bare.join(', ')}${bare.length > 1 ? ',' : ''} or ${last}`;
   return invalid(`Invalid type for '${path}': expected ${expected}, but got ${kindOf(value)} instead.`, path, 'invalid_type');
 }
 
@@ -96,7 +98,8 @@ function nameOf(schema: Schema): string {
   if (schema.enum) return NAMES[typeof schema.enum[0]]!;
   if (schema.type !== 'array') return NAMES[schema.type!]!;
   const items = resolve(schema.items!);
-  return `an array of ${items.anyOf ? 'objects' : nameOf(items).replace(/^an? /, '').replace(/^(\w+)/, '$1s')}`;
+  if (items.type === 'array') return 'an array of integer arrays';
+  return `an array of ${items.anyOf ? 'objects' : items.type === 'number' ? 'integers' : `${nameOf(items).replace(/^an? /, '')}s`}`;
 }
 
 function firstFault<T>(items: T[], faultOf: (item: T, index: number) => Refusal | null): Refusal | null {
