@@ -21,30 +21,17 @@ const logger = new Logger('Gateway');
 const EVENT_END = /\r?\n\r?\n/g;
 /** A provider that never ends an event shall not fill this process's memory. */
 const MAX_EVENT_CHARACTERS = 4_000_000;
-<<<<<<< HEAD
-const DONE = /(^|\n)data:\s*\[DONE\]\s*$/;
-/** The server has said itself why it ends here. */
-const ERROR = /(^|\n)data:\s*\{\s*"error"\s*:.*$/;
-
-/**
- * Passes server-sent events on, each as soon as it is whole. A stream that breaks off, falls silent or ends without
- * `[DONE]` or an error gets a last event with OpenAI's error object, which the official clients raise; never half an event. A client
- * that leaves ends the upstream's answer too; one that is slow holds it back.
-=======
 
 /**
  * Passes server-sent events on, each as soon as it is whole. A stream that breaks off, falls silent or ends before its last
  * event gets one with an error, which the official clients raise; never half an event. A client that leaves ends the
  * upstream's answer too; one that is slow holds it back.
->>>>>>> main
  */
 export class EventRelay implements StreamSink {
   private readonly decoder = new TextDecoder();
   private rest = '';
   private done = false;
   private over = false;
-  /** The events that were passed on last. */
-  private last = '';
 
   constructor(
     private readonly out: ServerResponse,
@@ -77,7 +64,7 @@ export class EventRelay implements StreamSink {
   }
 
   fail(error: Error): void {
-    // The client's leaving is what ends the source too, and may be heard of here first.
+    // The client's leaving ends the source too, and may be heard of here first.
     if (this.out.destroyed) this.left();
     else this.finish(this.done ? null : reasonOf(error));
   }
@@ -85,30 +72,19 @@ export class EventRelay implements StreamSink {
   private pass(end: number, count: number): boolean {
     const whole = this.rest.slice(0, end);
     this.rest = this.rest.slice(end);
-<<<<<<< HEAD
-    this.done ||= DONE.test(whole.trimEnd());
-    this.last = whole;
-    this.watcher.see(whole, count);
-    return this.out.write(whole);
-=======
     const { seen, told } = this.shape.translate(whole);
     this.done ||= this.shape.endsIn(seen);
     if (seen !== '') this.watcher.see(seen, count);
     return told === '' || this.out.write(told);
->>>>>>> main
   }
 
   private finish(broken: string | null): void {
     if (this.over) return;
     this.over = true;
-<<<<<<< HEAD
-    if (broken !== null && !ERROR.test(this.last.trimEnd())) this.out.write(brokenOff(broken));
-=======
     if (broken !== null) {
       logger.warn(`A model's stream broke off: ${broken}`);
       this.out.write(this.shape.failure(new DomainError('upstream_failed', `The model's answer broke off (${broken}). What came before is not complete; ask again.`)));
     }
->>>>>>> main
     this.out.end();
     this.watcher.ended(broken === null ? 'done' : 'broken');
   }

@@ -11,7 +11,7 @@ export type Side = typeof SIDES[number];
 export const throughTriad = (side: Side): boolean => side !== SIDES[0];
 
 /** What Triad does not serve yet: routes, and OpenAI's words for what it checks itself. Its tests run on the fake only. */
-const TRIAD_LACKS: string[] = ['completions', 'embeddings', 'images', 'checks'];
+const TRIAD_LACKS: string[] = [];
 export const lacks = (side: Side): string[] => (throughTriad(side) ? TRIAD_LACKS : []);
 
 /** All that a stream gives. */
