@@ -49,6 +49,7 @@ export interface World {
   spareEndpointId: string;
   spareInboundId: string;
   spareKeyId: string;
+  spareDeployment: string;
   spareProviderId: string;
   goneProviderId: string;
   replayId: string;
@@ -183,9 +184,11 @@ async function makeRuns(as: Gateway, ctx: RequestContext, marker: string): Promi
   return { suite, runId: await finish(), otherRunId: await finish(), queuedRunId: await start() };
 }
 
-async function deploy(as: Gateway, marker: string, baseUrl: string): Promise<Pick<World, 'provider' | 'deployment' | 'deploymentId'>> {
+async function deploy(as: Gateway, marker: string, baseUrl: string): Promise<Pick<World, 'provider' | 'deployment' | 'deploymentId' | 'spareDeployment'>> {
   const [provider, deployment] = [`${marker}-provider`, `${marker}-deployment`];
   await as.graphql('mutation ($input: CreateProviderInput!) { createProvider(input: $input) { id } }', { input: { name: provider, baseUrl, apiKey: `sk-${marker}` } });
   const { createDeployment } = await as.graphql('mutation ($input: CreateDeploymentInput!) { createDeployment(input: $input) { id } }', { input: { name: deployment, target: `models:/${marker}-base@champion` } });
-  return { provider, deployment, deploymentId: createDeployment.id };
+  const spareDeployment = `${marker}-spare-deployment`;
+  await as.graphql('mutation ($input: CreateDeploymentInput!) { createDeployment(input: $input) { id } }', { input: { name: spareDeployment, target: `${provider}/x` } });
+  return { provider, deployment, deploymentId: createDeployment.id, spareDeployment };
 }
