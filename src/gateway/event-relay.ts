@@ -64,7 +64,9 @@ export class EventRelay implements StreamSink {
   }
 
   fail(error: Error): void {
-    this.finish(this.done ? null : reasonOf(error));
+    // The client's leaving ends the source too, and may be heard of here first.
+    if (this.out.destroyed) this.left();
+    else this.finish(this.done ? null : reasonOf(error));
   }
 
   private pass(end: number, count: number): boolean {
