@@ -1,0 +1,91 @@
+import type { Service } from '../../demo/service.js';
+import { type Contender, type Contenders, logCalls, startContenders } from './contenders.js';
+import { throughput } from './load.js';
+import { HELD, highestHeld, sendAtRate } from './open-load.js';
+import { measurePairs, median, type PairedResult } from './pairs.js';
+import { cpuMicros } from './process-cpu.js';
+import type { Findings, Table } from './report.js';
+
+/** Requests per second. */
+const RATES = [200, 1_000, 3_000];
+const ROUNDS = 3;
+const ROUND_SECONDS = 3;
+const THROUGHPUT_SECONDS = 4;
+const LOWEST_RATE = 25;
+
+/** Microseconds of processor time per request, run by run. */
+type Costs = Map<string, number[]>;
+
+/**
+ * The gateway with authentication, limits, a registered prompt and its log, beside what else may stand before the same
+ * upstream: throughput of 16 connections that wait for their answers, latency at fixed rates, the highest rate held.
+ */
+export async function benchGateway(service: Service, folder: string): Promise<Findings> {
+  const contenders = await startContenders(service, folder);
+  const costs: Costs = new Map();
+  try {
+    const pairs = await throughputs(service, contenders, costs);
+    const all = [contenders.direct, contenders.proxy, contenders.triad, ...contenders.rivals];
+    return { pairs, tables: [await rates(all, costs)], notes: contenders.missing };
+  } finally {
+    await contenders.stop();
+  }
+}
+
+async function throughputs(service: Service, { direct, proxy, triad, rivals }: Contenders, costs: Costs): Promise<PairedResult[]> {
+  const run = async (contender: Contender, name = contender.name) => {
+    const before = contender.pid && cpuMicros(contender.pid);
+    const perSecond = await throughput(contender.call, THROUGHPUT_SECONDS);
+    const after = contender.pid && cpuMicros(contender.pid);
+    if (before !== null && after !== null) costs.set(name, [...costs.get(name) ?? [], (after - before) / (perSecond * THROUGHPUT_SECONDS)]);
+    return perSecond;
+  };
+  const against = (baseline: Contender, pairs: number, subject = 'auth, limits, a prompt, its log of metadata', name = triad.name) => measurePairs(
+    { name: 'Gateway, 16 connections', subject, baseline: baseline.name, unit: 'requests/s' }, () => run(triad, name), () => run(baseline), pairs);
+  const results = [await against(direct, 3), await against(proxy, 5)];
+  for (const rival of rivals) results.push(await against(rival, 3));
+  await logCalls(service, 'full');
+  results.push(await against(proxy, 5, 'the same, whole calls in its log', `${triad.name}, whole calls logged`));
+  await logCalls(service, 'metadata');
+  return results;
+}
+
+/** Added latency at each rate and the highest rate held. */
+async function rates(all: Contender[], costs: Costs): Promise<Table> {
+  const cells = new Map(all.map((each) => [each.name, [] as string[]]));
+  for (const rate of RATES) {
+    const added = await latenciesAt(rate, all);
+    for (const { name } of all) cells.get(name)!.push(added.get(name) ?? 'not held');
+  }
+  for (const each of all) {
+    const held = await highestHeld(each.call, LOWEST_RATE);
+    console.log(`  ${each.name} holds ${held}/s`);
+    const cost = costs.get(each.name);
+    cells.get(each.name)!.push(held > 0 ? `${held}/s` : `less than ${LOWEST_RATE}/s`, cost ? `${median(cost).toFixed(0)} µs` : '–');
+  }
+  const columns = ['gateway', ...RATES.map((rate) => `p50 / p99 at ${rate}/s`), 'highest rate held', 'CPU per request'];
+  return {
+    columns, rows: [...cells].map(([name, values]) => [name, ...values]),
+    note: `Latency from the time a request was due at a constant rate, whether or not earlier ones were answered; of a gateway what it adds to \`direct\` in the same round (median of ${ROUNDS} rounds of ${ROUND_SECONDS} s). Held: ${HELD}. CPU: of the gateway's process with all its threads, at 16 connections.`,
+  };
+}
+
+/** By name: p50 and p99, of a gateway what it adds. One that failed a request has none. */
+async function latenciesAt(rate: number, all: Contender[]): Promise<Map<string, string>> {
+  const measured = new Map(all.map((each) => [each.name, [] as { p50: number; p99: number }[]]));
+  const out = new Set<string>();
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const each of round % 2 === 0 ? all : all.toReversed()) {
+      if (out.has(each.name)) continue;
+      const result = await sendAtRate(each.call, rate, ROUND_SECONDS);
+      console.log(`  ${each.name} at ${rate}/s: p50 ${result.p50.toFixed(2)} ms, p99 ${result.p99.toFixed(2)} ms, ${result.failed} of ${result.sent} failed`);
+      if (result.failed > 0) out.add(each.name);
+      else measured.get(each.name)!.push(result);
+    }
+  }
+  const direct = measured.get(all[0]!.name)!;
+  const of = (each: Contender, which: 'p50' | 'p99') => median(measured.get(each.name)!.map((result, round) => result[which] - (each === all[0] ? 0 : direct[round]![which])));
+  const sign = (each: Contender) => (each === all[0] ? '' : '+');
+  return new Map(all.filter((each) => !out.has(each.name) && !out.has(all[0]!.name))
+    .map((each) => [each.name, `${sign(each)}${of(each, 'p50').toFixed(2)} / ${sign(each)}${of(each, 'p99').toFixed(2)} ms`]));
+}
