@@ -59,6 +59,19 @@ export class Database implements OnApplicationShutdown {
     return this.commit(scopedTo(this.tenants, ctx.projectId), ctx, work);
   }
 
+  /** As `transaction`, and then takes back all that `work` wrote; what it answers, or throws, is what it would. */
+  rehearse<T>(ctx: RequestContext, work: (ctx: RequestContext) => Promise<T>): Promise<T> {
+    return this.transaction(ctx, async (tx) => {
+      const runner = tx.tx!.queryRunner!;
+      await runner.startTransaction(); // within a transaction: a savepoint
+      try {
+        return await work(tx);
+      } finally {
+        await runner.rollbackTransaction();
+      }
+    });
+  }
+
   /** As `transaction`, but as the owner: for a command of the platform's, whose effect reaches beyond one project. */
   platformTransaction<T>(ctx: RequestContext, work: (ctx: RequestContext) => Promise<T>): Promise<T> {
     if (ctx.tx) return work(ctx);

@@ -1,14 +1,20 @@
-import { Args, Mutation, Parent, Query, ResolveField, ResolveReference, Resolver } from '@nestjs/graphql';
+import { Args, ID, Mutation, Parent, Query, ResolveField, ResolveReference, Resolver } from '@nestjs/graphql';
 import { Ctx } from '../auth/carrier.js';
 import { RequiresRole } from '../auth/requires-role.js';
 import type { RequestContext } from '../common/request-context.js';
-import type { ProviderEntity } from './deployment.entity.js';
+import type { DeploymentEntity } from './deployment.entity.js';
 import { DeploymentService } from './deployment.service.js';
-import { CreateDeploymentInput, CreateProviderInput, Deployment, DeploymentConnection, DeploymentsArgs, Provider, ProviderConnection, ProvidersArgs } from './deployment.types.js';
+import { CreateDeploymentInput, Deployment, DeploymentConnection, DeploymentsArgs } from './deployment.types.js';
+import { routingOf } from './routing-policy.js';
+import { RoutingService } from './routing.service.js';
+import { DeleteDeploymentArgs, RoutingPolicy, SetDeploymentWeightsArgs, UpdateDeploymentArgs } from './routing.types.js';
 
 @Resolver(() => Deployment)
 export class DeploymentResolver {
-  constructor(private readonly service: DeploymentService) {}
+  constructor(
+    private readonly service: DeploymentService,
+    private readonly routes: RoutingService,
+  ) {}
 
   @Query(() => DeploymentConnection, { description: 'By default newest first.' })
   deployments(@Ctx() ctx: RequestContext, @Args() args: DeploymentsArgs) {
@@ -18,37 +24,34 @@ export class DeploymentResolver {
   @RequiresRole('deployer')
   @Mutation(() => Deployment, { description: 'Gives apps a name to call. Errors: bad_input, model_not_found, conflict.' })
   createDeployment(@Ctx() ctx: RequestContext, @Args('input') input: CreateDeploymentInput) {
-    return this.service.createDeployment(ctx, input);
+    return this.routes.createDeployment(ctx, input);
+  }
+
+  @RequiresRole('deployer')
+  @Mutation(() => Deployment, { description: 'Changes what is given of its routing; calls from now on go by it. Errors: bad_input, not_found, model_not_found, conflict.' })
+  updateDeployment(@Ctx() ctx: RequestContext, @Args() { name, routing, expectedRevision }: UpdateDeploymentArgs) {
+    return this.routes.updateDeployment(ctx, name, routing, expectedRevision);
+  }
+
+  @RequiresRole('deployer')
+  @Mutation(() => Deployment, { description: 'Gives its arms other weights, such as to grow a canary: callers that are with it already stay. Errors: bad_input, not_found, conflict.' })
+  setDeploymentWeights(@Ctx() ctx: RequestContext, @Args() { name, weights, expectedRevision }: SetDeploymentWeightsArgs) {
+    return this.routes.setWeights(ctx, name, weights, expectedRevision);
+  }
+
+  @RequiresRole('deployer')
+  @Mutation(() => ID, { description: 'Deletes it: its name answers model_not_found from now on. Answers its id. Errors: not_found, conflict.' })
+  deleteDeployment(@Ctx() ctx: RequestContext, @Args() { name, expectedRevision }: DeleteDeploymentArgs) {
+    return this.routes.deleteDeployment(ctx, name, expectedRevision);
+  }
+
+  @ResolveField(() => RoutingPolicy)
+  routing(@Parent() deployment: DeploymentEntity) {
+    return routingOf(deployment);
   }
 
   @ResolveReference()
   resolveReference(@Ctx() ctx: RequestContext, @Parent() { id }: Deployment) {
     return this.service.load(ctx, id);
-  }
-}
-
-@Resolver(() => Provider)
-export class ProviderResolver {
-  constructor(private readonly service: DeploymentService) {}
-
-  @Query(() => ProviderConnection, { description: 'By default newest first.' })
-  providers(@Ctx() ctx: RequestContext, @Args() args: ProvidersArgs) {
-    return this.service.listProviders(ctx, args);
-  }
-
-  @RequiresRole('admin')
-  @Mutation(() => Provider, { description: 'Adds an OpenAI-compatible endpoint. Errors: bad_input, conflict.' })
-  createProvider(@Ctx() ctx: RequestContext, @Args('input') input: CreateProviderInput) {
-    return this.service.createProvider(ctx, input);
-  }
-
-  @ResolveReference()
-  resolveReference(@Ctx() ctx: RequestContext, @Parent() { id }: Provider) {
-    return this.service.loadProvider(ctx, id);
-  }
-
-  @ResolveField(() => Boolean)
-  hasKey(@Parent() provider: ProviderEntity) {
-    return provider.encryptedKey !== null;
   }
 }

@@ -3,6 +3,8 @@ import { batched, byId, byParent } from '../common/batched.js';
 import { notFound } from '../common/errors.js';
 import type { Page } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
+import { Database } from '../database/database.js';
+import { LineageService } from '../models/lineage.service.js';
 import { FineTuneInputService, type NewFineTuneJob } from './fine-tune-input.service.js';
 import type { FineTuneCheckpointEntity, FineTuneJobEntity } from './fine-tune-job.entity.js';
 import { FineTuneJobLifecycle } from './fine-tune-job.lifecycle.js';
@@ -20,6 +22,8 @@ export class FineTuneJobService {
     byParent(ids, await this.jobs.newestCheckpoints(ctx, ids, SHOWN_CHECKPOINTS), (checkpoint) => checkpoint.jobId));
 
   constructor(
+    private readonly database: Database,
+    private readonly lineage: LineageService,
     private readonly jobs: FineTuneJobRepository,
     private readonly input: FineTuneInputService,
     private readonly lifecycle: FineTuneJobLifecycle,
@@ -27,7 +31,12 @@ export class FineTuneJobService {
 
   /** Checks a job and queues it. @throws DomainError as FineTuneInputService.check. */
   async create(ctx: RequestContext, input: NewFineTuneJob): Promise<FineTuneJobEntity> {
-    return this.lifecycle.create(ctx, await this.input.check(ctx, input));
+    const checked = await this.input.check(ctx, input);
+    return this.database.transaction(ctx, async (tx) => {
+      const job = await this.lifecycle.create(tx, checked);
+      if (job.promptVersionId !== null) await this.lineage.link(tx, [{ from: { type: 'prompt_version', id: job.promptVersionId }, to: { type: 'fine_tune_job', id: job.id }, relation: 'rendered_with' }]);
+      return job;
+    });
   }
 
   /**

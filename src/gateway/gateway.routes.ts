@@ -75,7 +75,7 @@ export class GatewayRoutes {
     assertMay(ctx, 'viewer');
     const body = (request.body ?? {}) as Record<string, unknown>;
     const start = (reservation: Reservation | undefined) => new GatewayCall(newId('call'), operation, ctx, body, reservation);
-    const admitted = this.admission.admitCall(ctx, () => estimateTokens(body), () => reply);
+    const admitted = this.admission.admitCall(ctx, () => estimateTokens(body, Number(request.headers['content-length']) || undefined), () => reply);
     return admitted instanceof Promise ? admitted.then(start) : start(admitted);
   }
 

@@ -40,26 +40,27 @@ export class AdmissionService {
    * Counts a request once. Nothing is awaited when the caller has no limit.
    * @throws DomainError rate_limited, insufficient_quota.
    */
-  admit(ctx: RequestContext, context: ExecutionContext): Promise<void> | undefined {
+  admit(ctx: RequestContext, context: ExecutionContext): Promise<void> | void {
     const estimate = this.reflector.get<EstimateTokens | undefined>(SPENDS_TOKENS, context.getHandler());
     const carrier = carrierOf(context);
+    const keep = (reservation: Reservation | undefined) => { carrier.reservation = reservation; };
     const reserved = this.admitCall(ctx, estimate && (() => estimate(carrier.body)), () => replyOf(context));
-    return reserved?.then((reservation) => { carrier.reservation = reservation; });
+    return reserved instanceof Promise ? reserved.then(keep) : keep(reserved);
   }
 
   /**
-   * As `admit`, for an edge of its own.
+   * As `admit`, for an edge of its own; at once where nothing need be asked.
    * @param estimate tokens that the request may use; undefined for one that uses none
    * @param replyOf where headers of the answer go
    * @returns undefined when nothing limits the caller; else what is reserved, to be settled
    */
-  admitCall(ctx: RequestContext, estimate: (() => number) | undefined, replyOf: () => Reply | undefined): Promise<Reservation | undefined> | undefined {
+  admitCall(ctx: RequestContext, estimate: (() => number) | undefined, replyOf: () => Reply | undefined): Reservation | undefined | Promise<Reservation | undefined> {
     const policy = this.policies.known(ctx);
     if (policy) return this.admitUnder(policy, ctx, estimate, replyOf);
     return this.policies.of(ctx).then((loaded) => this.admitUnder(loaded, ctx, estimate, replyOf));
   }
 
-  private admitUnder(policy: LimitPolicy, ctx: RequestContext, estimate: (() => number) | undefined, replyOf: () => Reply | undefined): Promise<Reservation | undefined> | undefined {
+  private admitUnder(policy: LimitPolicy, ctx: RequestContext, estimate: (() => number) | undefined, replyOf: () => Reply | undefined): Reservation | undefined | Promise<Reservation | undefined> {
     const spends = estimate && policy.spending.length > 0;
     if (policy.requests.length === 0 && !spends) return undefined;
     const tokens = spends ? bounded(estimate(), MAX_TOKENS) : 0;
@@ -68,8 +69,12 @@ export class AdmissionService {
     return this.take([...policy.requests, ...spending], replyOf(), { taken: spending, tokens });
   }
 
-  private async take(buckets: Bucket[], reply: Reply | undefined, reservation: Reservation): Promise<Reservation | undefined> {
-    const taken = await this.limiter.take(buckets);
+  private take(buckets: Bucket[], reply: Reply | undefined, reservation: Reservation): Reservation | undefined | Promise<Reservation | undefined> {
+    const taken = this.limiter.take(buckets);
+    return taken instanceof Promise ? taken.then((answer) => this.taken(buckets, answer, reply, reservation)) : this.taken(buckets, taken, reply, reservation);
+  }
+
+  private taken(buckets: Bucket[], taken: Taken, reply: Reply | undefined, reservation: Reservation): Reservation | undefined {
     reply?.headers(rateLimitHeaders(buckets, taken));
     if (taken.refused === null) return reservation.taken.length > 0 ? reservation : undefined;
     reply?.headers(refusalHeaders(buckets, taken, taken.refused));
@@ -85,7 +90,7 @@ export class AdmissionService {
     if (tokens > 0) this.lastPrice.set(ctx.projectId, micros / tokens);
     const corrections = reservation.taken.map((bucket) => ({ ...bucket, cost: (bucket.counts === 'tokens' ? tokens : micros) - bucket.cost }));
     const due = corrections.filter(({ cost }) => cost !== 0);
-    if (due.length > 0) void this.limiter.take(due, true);
+    if (due.length > 0) void this.limiter.correct(due);
   }
 }
 

@@ -36,6 +36,25 @@ const walk = (direction: 'up' | 'down') => `
   )
   SELECT from_type AS "fromType", from_id AS "fromId", to_type AS "toType", to_id AS "toId", relation FROM reached ORDER BY created_at, id`;
 
+/** For each node of $2: of what came of it, at most $3, counted by type, with the $4 newest ids of each. Ids are time-ordered. */
+const BELOW = `
+  SELECT start.id AS "of", reached.type, count(*)::int AS count, (array_agg(reached.id ORDER BY reached.id DESC))[1:$4] AS newest
+  FROM unnest($2::text[]) AS start (id) CROSS JOIN LATERAL (
+    WITH RECURSIVE below AS (
+      SELECT edge.to_type AS type, edge.to_id AS id FROM lineage_edges edge WHERE edge.project_id = $1 AND edge.from_id = start.id
+      UNION
+      SELECT edge.to_type, edge.to_id FROM lineage_edges edge JOIN below ON edge.from_id = below.id WHERE edge.project_id = $1
+    ) SELECT type, id FROM below LIMIT $3
+  ) AS reached GROUP BY start.id, reached.type ORDER BY reached.type`;
+
+/** Of what came of a node, those of one type. */
+export interface LineageCountRow {
+  of: string;
+  type: LineageNodeType;
+  count: number;
+  newest: string[];
+}
+
 @Injectable()
 export class LineageRepository {
   constructor(private readonly database: Database) {}
@@ -48,6 +67,11 @@ export class LineageRepository {
   /** Edges reachable from a node, oldest first. */
   walk(ctx: RequestContext, id: string, direction: 'up' | 'down'): Promise<LineageEdgeRow[]> {
     return this.database.manager(ctx).query<LineageEdgeRow[]>(walk(direction), [ctx.projectId, id]);
+  }
+
+  /** What came of nodes, counted; the walk from each ends after `limit` nodes. */
+  below(ctx: RequestContext, ids: readonly string[], limit: number, newest: number): Promise<LineageCountRow[]> {
+    return this.database.manager(ctx).query<LineageCountRow[]>(BELOW, [ctx.projectId, ids, limit, newest]);
   }
 
   describe(ctx: RequestContext, ids: string[]): Promise<LineageNodeRow[]> {

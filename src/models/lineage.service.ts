@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { batched, byParent } from '../common/batched.js';
 import { notFound } from '../common/errors.js';
 import type { RequestContext } from '../common/request-context.js';
 import { LineageRepository, type LineageNodeRow } from './lineage.repository.js';
@@ -20,9 +21,28 @@ export interface Lineage {
   edges: { from: string; to: string; relation: LineageRelation }[];
 }
 
+/** What came of a node, at any distance, of one type. */
+export interface LineageUse {
+  type: LineageNodeType;
+  count: number;
+  newest: LineageNodeRow[];
+}
+
+/** Where the walk down from a node ends; a count that it ended is this high in sum. */
+export const MAX_USE = 10_000;
+/** Shown of each type. */
+const NEWEST = 10;
+
 /** What came of what: a graph over the typed ids of all features. */
 @Injectable()
 export class LineageService {
+  /** What came of a node, by type, the newest of each first. Counts MAX_USE nodes at most. */
+  readonly useOf = batched<string, LineageUse[]>(async (ctx, ids) => {
+    const rows = await this.lineage.below(ctx, ids, MAX_USE, NEWEST);
+    const described = new Map((await this.lineage.describe(ctx, [...new Set(rows.flatMap((row) => row.newest))])).map((node) => [node.id, node]));
+    return byParent(ids, rows.map(({ newest, ...row }) => ({ ...row, newest: newest.flatMap((id) => described.get(id) ?? []) })), (row) => row.of);
+  });
+
   constructor(private readonly lineage: LineageRepository) {}
 
   /** Adds edges in the caller's transaction; an edge that is there already stays as it is. */
@@ -43,7 +63,7 @@ export class LineageService {
     const described = new Map((await this.lineage.describe(ctx, ids)).map((node) => [node.id, node]));
     return {
       nodes: ids.flatMap((id) => described.get(id) ?? []),
-      edges: edges.map(({ fromId, toId, relation }) => ({ from: fromId, to: toId, relation })),
+      edges: edges.filter(({ fromId, toId }) => described.has(fromId) && described.has(toId)).map(({ fromId, toId, relation }) => ({ from: fromId, to: toId, relation })),
     };
   }
 

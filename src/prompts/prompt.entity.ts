@@ -10,19 +10,32 @@ export interface ChatTemplate {
 /** A named prompt; what it says is in its versions. */
 @Entity('prompts')
 @Index(['projectId', 'id'])
+@Index(['projectId', 'folder', 'id'])
+@Index('prompts_words', { synchronize: false })
 @Unique(['projectId', 'name'])
 export class PromptEntity {
   @PrimaryColumn('text') id: string;
   @Column('text') projectId: string;
-  @Column('text') name: string;
+  @Column({ type: 'text', collation: 'C' }) name: string;
+  /** The name up to and with its last slash; empty at the root. So each folder's prompts, at any depth, are one range of it. */
+  @Column({ type: 'text', collation: 'C', default: '' }) folder: string;
   @Column('text') type: PromptType;
+  @Column('text', { nullable: true }) description: string | null;
+  /** Unlike a version's, these may change. */
+  @Column('text', { array: true, default: '{}' }) tags: string[];
   /** Number of the newest version. */
   @Column('int', { default: 0 }) latestVersion: number;
+  /** Since when it is out of sight and takes no change. */
+  @Column('timestamptz', { nullable: true }) archivedAt: Date | null;
   @CreateDateColumn({ type: 'timestamptz' }) createdAt: Date;
 }
 
+/** The folder of a name, with its slash: `a/b/` of `a/b/c`, nothing of `c`. */
+export const folderOf = (name: string): string => name.slice(0, name.lastIndexOf('/') + 1);
+
 /** Immutable. */
 @Entity('prompt_versions')
+@Index('prompt_versions_words', { synchronize: false })
 @Unique(['promptId', 'version'])
 export class PromptVersionEntity {
   @PrimaryColumn('text') id: string;
@@ -49,4 +62,11 @@ export class PromptLabelEntity {
   @PrimaryColumn('text') promptId: string;
   @PrimaryColumn('text') label: string;
   @Column('int') version: number;
+}
+
+/** A label that only some may move. */
+@Entity('prompt_protected_labels')
+export class PromptProtectedLabelEntity {
+  @PrimaryColumn('text') projectId: string;
+  @PrimaryColumn('text') label: string;
 }

@@ -1,12 +1,28 @@
 import { Injectable } from '@nestjs/common';
-import { In } from 'typeorm';
+import { In, type SelectQueryBuilder } from 'typeorm';
 import type { CreatedFilter, ListArgs, NamedFilter, Page } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
 import { byCreation, created, keysetPage, keysetPages, named, narrow, type SortKeys } from '../database/keyset.js';
-import { PromptEntity, PromptLabelEntity, type PromptType, PromptVersionEntity } from './prompt.entity.js';
+import { folderOf, PromptEntity, PromptLabelEntity, type PromptType, PromptVersionEntity } from './prompt.entity.js';
 
-export type PromptListArgs = ListArgs<NamedFilter & { type?: PromptType | null }, 'created_at' | 'name'>;
+interface PromptFilterArgs extends NamedFilter {
+  type?: PromptType | null;
+  /** Prompts in it, at any depth; without a slash at its end. */
+  folder?: string | null;
+  tag?: string | null;
+  label?: string | null;
+  search?: string | null;
+  archived?: boolean | null;
+}
+
+/** A prompt, and the version that each of its labels names. */
+export interface PromptState {
+  prompt: PromptEntity;
+  labels: Map<string, number>;
+}
+
+export type PromptListArgs = ListArgs<PromptFilterArgs, 'created_at' | 'name'>;
 export type PromptVersionListArgs = ListArgs<CreatedFilter & { tag?: string | null; createdBy?: string | null }, 'version'>;
 
 const PROMPT_ORDERS: SortKeys<PromptEntity, 'created_at' | 'name'> = {
@@ -27,7 +43,7 @@ export class PromptRepository {
   async takeNextVersion(ctx: RequestContext, prompt: Pick<PromptEntity, 'id' | 'name' | 'type'>): Promise<PromptEntity> {
     const manager = this.database.manager(ctx);
     await manager.createQueryBuilder().insert().into(PromptEntity)
-      .values({ ...prompt, projectId: ctx.projectId }).orIgnore().execute();
+      .values({ ...prompt, folder: folderOf(prompt.name), projectId: ctx.projectId }).orIgnore().execute();
     await manager.increment(PromptEntity, { projectId: ctx.projectId, name: prompt.name }, 'latestVersion', 1);
     return manager.findOneByOrFail(PromptEntity, { projectId: ctx.projectId, name: prompt.name });
   }
@@ -47,11 +63,19 @@ export class PromptRepository {
     return query.getOne();
   }
 
-  /** Keeps labels of a prompt where they are until the transaction ends. @returns the version each names. */
-  async lockLabels(tx: RequestContext, promptId: string): Promise<Map<string, number>> {
+  /** Keeps a prompt and its labels as they are until the transaction ends; null for one that is not there. */
+  async lock(tx: RequestContext, name: string): Promise<PromptState | null> {
     const manager = this.database.manager(tx);
-    await manager.findOneOrFail(PromptEntity, { where: { projectId: tx.projectId, id: promptId }, lock: { mode: 'pessimistic_write' } });
-    return new Map((await manager.findBy(PromptLabelEntity, { projectId: tx.projectId, promptId })).map(({ label, version }) => [label, version]));
+    const prompt = await manager.findOne(PromptEntity, { where: { projectId: tx.projectId, name }, lock: { mode: 'pessimistic_write' } });
+    if (!prompt) return null;
+    const labels = await manager.findBy(PromptLabelEntity, { projectId: tx.projectId, promptId: prompt.id });
+    return { prompt, labels: new Map(labels.map(({ label, version }) => [label, version])) };
+  }
+
+  /** In the transaction that locked it. */
+  async update(tx: RequestContext, prompt: PromptEntity, change: Partial<Pick<PromptEntity, 'description' | 'tags' | 'archivedAt'>>): Promise<PromptEntity> {
+    await this.database.manager(tx).update(PromptEntity, { projectId: tx.projectId, id: prompt.id }, change);
+    return { ...prompt, ...change };
   }
 
   findByIds(ctx: RequestContext, ids: readonly string[]): Promise<PromptEntity[]> {
@@ -68,6 +92,10 @@ export class PromptRepository {
       labels.map((label) => ({ projectId: ctx.projectId, promptId, label, version })), ['promptId', 'label']);
   }
 
+  async removeLabels(tx: RequestContext, promptId: string, labels: string[]): Promise<void> {
+    await this.database.manager(tx).delete(PromptLabelEntity, { projectId: tx.projectId, promptId, label: In(labels) });
+  }
+
   labelsOf(ctx: RequestContext, promptIds: readonly string[]): Promise<PromptLabelEntity[]> {
     return this.database.manager(ctx).find(PromptLabelEntity, { where: { projectId: ctx.projectId, promptId: In(promptIds) }, order: { label: 'ASC' } });
   }
@@ -79,8 +107,23 @@ export class PromptRepository {
   }
 
   list(ctx: RequestContext, args: PromptListArgs): Promise<Page<PromptEntity>> {
+    return keysetPage(this.filtered(ctx, args), PROMPT_ORDERS, args);
+  }
+
+  /** Prompts that are in a folder itself; folders with their slash. */
+  listIn(ctx: RequestContext, folders: readonly string[], args: PromptListArgs): Promise<Map<string, Page<PromptEntity>>> {
+    return keysetPages(this.filtered(ctx, args), 'folder', folders, PROMPT_ORDERS, args);
+  }
+
+  private filtered(ctx: RequestContext, { filter }: PromptListArgs): SelectQueryBuilder<PromptEntity> {
     const query = this.database.manager(ctx).createQueryBuilder(PromptEntity, 'prompt').where({ projectId: ctx.projectId });
-    narrow(query, { 'prompt.type = :value': args.filter?.type, ...named('prompt', args.filter) });
-    return keysetPage(query, PROMPT_ORDERS, args);
+    query.andWhere(`prompt.archivedAt IS ${filter?.archived ? 'NOT NULL' : 'NULL'}`);
+    return narrow(query, {
+      'prompt.type = :value': filter?.type, ':value = ANY(prompt.tags)': filter?.tag,
+      "prompt.folder >= :value || '/' AND prompt.folder < :value || '/~'": filter?.folder,
+      'EXISTS (SELECT FROM prompt_labels l WHERE l.prompt_id = prompt.id AND l.label = :value)': filter?.label,
+      'prompt.id IN (SELECT triad_find_prompts(:value))': filter?.search,
+      ...named('prompt', filter),
+    });
   }
 }

@@ -28,12 +28,12 @@ export class PromptVersionResolver {
     return this.prompts.render(await this.prompts.resolve(ctx, ref), variables);
   }
 
-  @Mutation(() => PromptVersion, { description: 'Adds a version; the first creates the prompt. Errors: bad_input, conflict.' })
+  @Mutation(() => PromptVersion, { description: 'Adds a version; the first creates the prompt. Errors: bad_input, conflict, forbidden (a protected label).' })
   createPromptVersion(@Ctx() ctx: RequestContext, @Args('input') input: CreatePromptVersionInput) {
     return this.prompts.createVersion(ctx, input);
   }
 
-  @Mutation(() => PromptVersion, { description: 'Moves labels to a version. Errors: bad_input, not_found, conflict.' })
+  @Mutation(() => PromptVersion, { description: 'Moves labels to a version. Errors: bad_input, not_found, conflict, forbidden (a protected one).' })
   setPromptLabels(
     @Ctx() ctx: RequestContext,
     @Args('name') name: string,

@@ -7,7 +7,10 @@ import { checkLabel, checkName, parseReference } from '../common/references.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
 import type { ChatTemplate, PromptEntity, PromptType, PromptVersionEntity } from './prompt.entity.js';
-import { type PromptListArgs, PromptRepository, type PromptVersionListArgs } from './prompt.repository.js';
+import { type PromptListArgs, PromptRepository, type PromptState, type PromptVersionListArgs } from './prompt.repository.js';
+import { checkConfig } from './prompt-config.js';
+import { checkTags } from './prompt-library.service.js';
+import { ProtectedLabelService } from './protected-label.service.js';
 import { renderMessages, variablesOf } from './rendering.js';
 
 export interface NewPromptVersion {
@@ -27,35 +30,42 @@ export class PromptService {
   readonly loadVersion = batched(async (ctx, ids: readonly string[]) => byId(await this.prompts.findVersionsByIds(ctx, ids)));
   /** Versions of a prompt. */
   readonly listVersions = batchedLists((ctx, promptIds, args: PromptVersionListArgs) => this.prompts.listVersions(ctx, promptIds, args));
-  private readonly loadLabels = batched(async (ctx, promptIds: readonly string[]) =>
+  /** Labels of a prompt, sorted, without `latest`. */
+  readonly loadLabels = batched(async (ctx, promptIds: readonly string[]) =>
     byParent(promptIds, await this.prompts.labelsOf(ctx, promptIds), (label) => label.promptId));
 
   constructor(
     private readonly database: Database,
     private readonly prompts: PromptRepository,
+    private readonly protectedLabels: ProtectedLabelService,
   ) {}
 
   /**
    * Adds an immutable version; the first one creates the prompt.
-   * @throws DomainError bad_input for a template that cannot be read; conflict when the prompt is of the other type.
+   * @throws DomainError bad_input for a template that cannot be read or a config that is wrong; conflict when the prompt is of the other type, or archived; forbidden for a protected label.
    */
   createVersion(ctx: RequestContext, input: NewPromptVersion): Promise<PromptVersionEntity> {
     checkName(input.name);
     const labels = input.labels ?? [];
     labels.forEach((label) => this.checkMovable(label));
     if (input.messages.length === 0) throw new DomainError('bad_input', 'A prompt needs at least one message.', 'messages');
+    checkConfig(input.config ?? {});
+    checkTags(input.tags ?? []);
     const variables = variablesOf(input.messages);
     return this.database.transaction(ctx, async (tx) => {
+      await this.protectedLabels.assertMayMove(tx, labels);
       const prompt = await this.prompts.takeNextVersion(tx, { id: newId('prm'), name: input.name, type: input.type });
       if (prompt.type !== input.type) {
         throw new DomainError('conflict', `Prompt ${JSON.stringify(input.name)} is of type ${prompt.type}; its versions cannot be ${input.type}.`, 'type');
       }
+      assertChangeable(prompt);
       const version = await this.prompts.addVersion(tx, {
         id: newId('prmv'), promptId: prompt.id, name: prompt.name, type: prompt.type, version: prompt.latestVersion,
         messages: input.messages, variables, config: input.config ?? {}, tags: input.tags ?? [],
         commitMessage: input.commitMessage ?? null, createdBy: ctx.principal,
       });
       await this.prompts.setLabels(tx, prompt.id, version.version, labels);
+      await this.readsChanged(tx);
       return version;
     });
   }
@@ -63,19 +73,38 @@ export class PromptService {
   /**
    * Moves labels to a version.
    * @param expectedVersion the version that each label names now, as the caller saw it
-   * @throws DomainError not_found; conflict when another moved a label meanwhile.
+   * @throws DomainError not_found; conflict when another moved a label meanwhile, or the prompt is archived; forbidden for a protected label.
    */
   setLabels(ctx: RequestContext, name: string, version: number, labels: string[], expectedVersion: number | null = null): Promise<PromptVersionEntity> {
     labels.forEach((label) => this.checkMovable(label));
     return this.database.transaction(ctx, async (tx) => {
+      await this.protectedLabels.assertMayMove(tx, labels);
       const found = await this.fetch(tx, name, { version });
-      const now = await this.prompts.lockLabels(tx, found.promptId);
+      const { labels: now } = await this.lock(tx, name);
       const moved = expectedVersion === null ? undefined : labels.find((label) => (now.get(label) ?? 0) !== expectedVersion);
       if (moved !== undefined) {
         throw new DomainError('conflict', `The label ${moved} names version ${now.get(moved) ?? 0} of ${name} now, not ${expectedVersion}: another moved it. Look at it again, then move it.`, 'expectedVersion');
       }
       await this.prompts.setLabels(tx, found.promptId, version, labels);
+      await this.readsChanged(tx);
       return found;
+    });
+  }
+
+  /**
+   * Takes labels off a prompt; to fetch it by one of them is then an error.
+   * @throws DomainError not_found for a prompt, or a label that it does not carry; conflict when it is archived; forbidden for a protected label.
+   */
+  removeLabels(ctx: RequestContext, name: string, labels: string[]): Promise<PromptEntity> {
+    labels.forEach((label) => this.checkMovable(label));
+    return this.database.transaction(ctx, async (tx) => {
+      await this.protectedLabels.assertMayMove(tx, labels);
+      const { prompt, labels: now } = await this.lock(tx, name);
+      const missing = labels.find((label) => !now.has(label));
+      if (missing !== undefined) throw notFound('label', missing, `Prompt ${JSON.stringify(name)} carries ${[...now.keys()].sort().join(', ') || 'none'}.`);
+      await this.prompts.removeLabels(tx, prompt.id, labels);
+      await this.readsChanged(tx);
+      return prompt;
     });
   }
 
@@ -125,8 +154,22 @@ export class PromptService {
     return prompt?.latestVersion === version ? [...own, 'latest'] : own;
   }
 
+  /** Called in each transaction that changes what a name, version or label reads. */
+  private async readsChanged(_tx: RequestContext): Promise<void> {}
+
+  private async lock(tx: RequestContext, name: string): Promise<PromptState> {
+    const locked = await this.prompts.lock(tx, name);
+    if (!locked) throw notFound('prompt', name);
+    assertChangeable(locked.prompt);
+    return locked;
+  }
+
   private checkMovable(label: string): void {
     checkLabel(label, 'labels');
     if (label === 'latest') throw new DomainError('bad_input', "The label 'latest' moves by itself and cannot be set.", 'labels');
   }
+}
+
+function assertChangeable({ name, archivedAt }: PromptEntity): void {
+  if (archivedAt) throw new DomainError('conflict', `Prompt ${JSON.stringify(name)} is archived: its versions and labels stay as they are. Take it back with unarchivePrompt first.`, 'name');
 }

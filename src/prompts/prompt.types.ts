@@ -1,6 +1,6 @@
 import { ArgsType, Directive, Field, ID, InputType, Int, ObjectType, registerEnumType } from '@nestjs/graphql';
 import { GraphQLJSONObject } from 'graphql-scalars';
-import { ArrayNotEmpty, IsArray, IsIn, IsObject, IsOptional, IsString } from 'class-validator';
+import { ArrayNotEmpty, IsArray, IsBoolean, IsIn, IsObject, IsOptional, IsString, MaxLength } from 'class-validator';
 import { connectionOf, CreatedFilter, listArgsOf, NamedFilter } from '../common/pagination.js';
 import type { ChatRole, ChatTemplate, PromptType } from './prompt.entity.js';
 
@@ -45,6 +45,9 @@ export class Prompt {
   @Field() name: string;
   @Field(() => PromptTypeEnum) type: PromptType;
   @Field(() => Int, { description: 'Number of the newest version.' }) latestVersion: number;
+  @Field(() => String, { nullable: true }) description: string | null;
+  @Field(() => [String], { description: 'Tags of the prompt, which may change; a version has its own.' }) tags: string[];
+  @Field(() => Date, { nullable: true, description: 'Since when it is archived: not listed, and nothing about it changes; who fetches it still gets it.' }) archivedAt: Date | null;
   @Field() createdAt: Date;
 }
 
@@ -54,6 +57,12 @@ export const PromptVersionConnection = connectionOf(PromptVersion, 'PromptVersio
 @InputType()
 export class PromptFilter extends NamedFilter {
   @Field(() => PromptTypeEnum, { nullable: true }) @IsOptional() @IsIn(Object.values(PromptTypeEnum)) type?: PromptType | null;
+  @Field(() => String, { nullable: true, description: 'Prompts in this folder, at any depth.' }) @IsOptional() @IsString() @MaxLength(200) folder?: string | null;
+  @Field(() => String, { nullable: true, description: "One of the prompt's own tags." }) @IsOptional() @IsString() tag?: string | null;
+  @Field(() => String, { nullable: true, description: 'Prompts that carry this label.' }) @IsOptional() @IsString() label?: string | null;
+  @Field(() => String, { nullable: true, description: 'Words, or their beginnings, that all occur in the name, description and tags of the prompt, or in the name, tags, commit message and text of one of its versions.' })
+  @IsOptional() @IsString() @MaxLength(500) search?: string | null;
+  @Field(() => Boolean, { nullable: true, description: 'true: only archived ones; otherwise only those that are not.' }) @IsOptional() @IsBoolean() archived?: boolean | null;
 }
 
 @InputType()

@@ -8,7 +8,7 @@ import { DatasetEntity, DatasetVersionEntity } from '../../src/datasets/dataset.
 import { DeploymentEntity, ProviderEntity } from '../../src/deployments/deployment.entity.js';
 import { EvaluationRunEntity, EvaluationSampleEntity, EvaluationSuiteEntity } from '../../src/evaluations/evaluation.entity.js';
 import { FineTuneCheckpointEntity, FineTuneEventEntity, FineTuneJobEntity } from '../../src/fine-tune-jobs/fine-tune-job.entity.js';
-import { ArtefactEntity, ModelAliasEntity, ModelEntity, ModelVersionEntity } from '../../src/models/model.entity.js';
+import { ArtefactEntity, LineageEdgeEntity, ModelAliasEntity, ModelEntity, ModelVersionEntity } from '../../src/models/model.entity.js';
 import { PromptEntity, PromptLabelEntity, PromptVersionEntity } from '../../src/prompts/prompt.entity.js';
 import { InboundWebhookEntity } from '../../src/webhooks/inbound/inbound-webhook.entity.js';
 import { EventEntity, WebhookDeliveryEntity, WebhookEndpointEntity } from '../../src/webhooks/webhook.entity.js';
@@ -64,6 +64,8 @@ async function seedRow(manager: EntityManager, projectId: string, name: string, 
     gold: index % 4 === 3 ? null : { value: (index * 7 % 10) / 10, low: 0, high: 1 }, ...by,
   });
   await manager.insert(EvaluationSampleEntity, [0, 1].map((item) => ({ id: newId('smpl'), projectId, runId, item, sample: 0, output: '', gold: item, chosen: true, promptTokens: 1, completionTokens: 1, finishReason: 'stop' })));
+
+  await manager.insert(LineageEdgeEntity, { id: newId('edge'), projectId, fromType: 'prompt_version', fromId: promptVersionId, toType: 'evaluation_run', toId: runId, relation: 'rendered_with' });
 
   const entryId = newId('aud');
   await manager.insert(AuditEntryEntity, { id: entryId, projectId, principal: 'key:test', role: 'admin', operation: 'test', arguments: {}, requestId: 'req-test', outcome: 'ok' });

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { free, own as callers, type Place, reference } from './tenant-places.js';
+import { free, fresh, own as callers, type Place, reference } from './tenant-places.js';
 import { signed, type World } from './tenant-world.js';
 
 /**
@@ -36,6 +36,14 @@ export const ROUTES: Record<string, Places> = {
   },
   'GET /v1/models': {},
   'GET /v1/models/{path}': { 'path.path': called },
+  'GET /v1/prompts': {
+    'query.after': free(), 'query.limit': free(), 'query.folder': reference((w) => w.marker), 'query.label': free(), 'query.tag': free(), 'query.search': reference((w) => w.marker), 'query.archived': free(),
+  },
+  'POST /v1/prompts': {
+    'body.name': fresh((w) => `${w.marker}/note`), 'body.type': free('text'), 'body.prompt': free('hi'), 'body.prompt[].role': free(), 'body.prompt[].content': free(),
+    'body.config': free({}), 'body.labels[]': free('production'), 'body.tags[]': free('t'), 'body.commitMessage': free(),
+  },
+  'GET /v1/prompts/{path}': { 'path.path': reference((w) => `${w.marker}-prompt`), 'query.label': free(), 'query.version': free() },
   'POST /v1/chat/completions': {
     'body.model': called,
     'body.messages[].role': free('user'),

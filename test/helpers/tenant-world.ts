@@ -18,6 +18,8 @@ export interface World {
   marker: string;
   prompt: string;
   promptVersionId: string;
+  /** In a folder named as the marker, of type text, with the label `spare`; nothing else needs it. */
+  sparePrompt: string;
   lamps: string;
   items: string;
   datasetVersionId: string;
@@ -47,6 +49,8 @@ export interface World {
   spareEndpointId: string;
   spareInboundId: string;
   spareKeyId: string;
+  spareProviderId: string;
+  goneProviderId: string;
   replayId: string;
   inboundId: string;
   inboundSecret: string;
@@ -89,18 +93,21 @@ export async function makeWorld(as: Gateway, marker: string, url: string): Promi
   };
 }
 
-async function makeSpares(as: Gateway, endpointId: string, marker: string, url: string): Promise<Pick<World, 'spareEndpointId' | 'spareInboundId' | 'spareKeyId' | 'replayId' | 'inboundId' | 'inboundSecret'>> {
-  const made = await as.graphql(`mutation ($endpointId: ID!, $url: String!, $from: DateTime!, $to: DateTime!, $text: String!) {
+async function makeSpares(as: Gateway, endpointId: string, marker: string, url: string): Promise<Pick<World, 'spareEndpointId' | 'spareInboundId' | 'spareKeyId' | 'spareProviderId' | 'goneProviderId' | 'replayId' | 'inboundId' | 'inboundSecret'>> {
+  const made = await as.graphql(`mutation ($endpointId: ID!, $url: String!, $from: DateTime!, $to: DateTime!, $text: String!, $gone: String!) {
     replay: replayWebhooks(endpointId: $endpointId, from: $from, to: $to) { id }
     inbound: createInboundWebhook(provider: standard, description: $text) { secret inboundWebhook { id } }
     spareInbound: createInboundWebhook(provider: standard, description: $text) { inboundWebhook { id } }
     spareEndpoint: createWebhookEndpoint(url: $url, description: $text) { endpoint { id } }
     spareKey: createApiKey(name: $text, role: viewer) { apiKey { id } }
-  }`, { endpointId, url: `${url}/${marker}-spare`, from: new Date(0), to: new Date(), text: `${marker}-spare` });
+    spareProvider: createProvider(input: { name: $text, baseUrl: $url }) { id }
+    goneProvider: createProvider(input: { name: $gone, baseUrl: $url }) { id }
+  }`, { endpointId, url: `${url}/${marker}-spare`, from: new Date(0), to: new Date(), text: `${marker}-spare`, gone: `${marker}-gone` });
   await signInbound(as, made['inbound'].inboundWebhook.id, made['inbound'].secret);
   return {
     replayId: made['replay'].id, inboundId: made['inbound'].inboundWebhook.id, inboundSecret: made['inbound'].secret, spareInboundId: made['spareInbound'].inboundWebhook.id,
     spareEndpointId: made['spareEndpoint'].endpoint.id, spareKeyId: made['spareKey'].apiKey.id,
+    spareProviderId: made['spareProvider'].id, goneProviderId: made['goneProvider'].id,
   };
 }
 
@@ -115,9 +122,13 @@ async function signInbound(as: Gateway, id: string, secret: string): Promise<voi
   if (answer.status !== 200) throw new Error(`The webhook was refused: ${await answer.text()}`);
 }
 
-async function makeData(as: Gateway, marker: string): Promise<Pick<World, 'prompt' | 'promptVersionId' | 'lamps' | 'items' | 'datasetVersionId' | 'fileId' | 'looseFileId'>> {
+async function makeData(as: Gateway, marker: string): Promise<Pick<World, 'prompt' | 'promptVersionId' | 'sparePrompt' | 'lamps' | 'items' | 'datasetVersionId' | 'fileId' | 'looseFileId'>> {
   const { createPromptVersion } = await as.graphql('mutation ($input: CreatePromptVersionInput!) { createPromptVersion(input: $input) { id } }', {
     input: { name: `${marker}-prompt`, messages: [{ role: 'user', content: `Of ${marker}: {{sentence}}` }], labels: ['production'] },
+  });
+  const sparePrompt = `${marker}/note`;
+  await as.graphql('mutation ($input: CreatePromptVersionInput!, $labels: [String!]!) { createPromptVersion(input: $input) { id } setProtectedPromptLabels(labels: $labels) }', {
+    input: { name: sparePrompt, type: 'text', messages: [{ role: 'user', content: `A note of ${marker}` }], labels: ['spare'] }, labels: [`${marker.toLowerCase()}-gold`],
   });
   const lamps = await uploadDataset(as, `${marker}-lamps`, sentences(0, 40).map((row) => ({ ...row, completion: `on ${marker}` })), { holdout: 0.2 });
   const items = await uploadDataset(as, `${marker}-items`, sentences(100, 120).map((row) => ({ ...row, completion: undefined, expected: `${marker}-gold` })), { format: 'prompt', holdout: 0.3 });
@@ -126,7 +137,7 @@ async function makeData(as: Gateway, marker: string): Promise<Pick<World, 'promp
   form.append('purpose', 'user_data');
   form.append('file', new Blob([jsonl([{ secret: marker }])]), `${marker}.jsonl`);
   const loose = await (await as.fetch('/v1/files', { method: 'POST', body: form })).json() as { id: string };
-  return { prompt: `prompts:/${marker}-prompt`, promptVersionId: createPromptVersion.id, lamps, items, datasetVersionId: dataset.id, fileId: dataset.fileId, looseFileId: loose.id };
+  return { prompt: `prompts:/${marker}-prompt`, promptVersionId: createPromptVersion.id, sparePrompt, lamps, items, datasetVersionId: dataset.id, fileId: dataset.fileId, looseFileId: loose.id };
 }
 
 async function makeModels(as: Gateway, marker: string): Promise<Pick<World, 'base' | 'baseId' | 'judge' | 'judgeId'>> {

@@ -12,6 +12,7 @@ type Caller = (typeof CALLERS)[number];
 
 const MUTATIONS: Record<string, Caller> = {
   scoreAnswers: 'viewer',
+  archivePrompt: 'editor',
   cancelEvaluation: 'editor',
   cancelFineTuneJob: 'editor',
   createDatasetFromEvaluation: 'editor',
@@ -19,9 +20,13 @@ const MUTATIONS: Record<string, Caller> = {
   createEvaluationSuite: 'editor',
   createFineTuneJob: 'editor',
   createPromptVersion: 'editor',
+  importPrompts: 'editor',
   registerBaseModel: 'editor',
+  removePromptLabels: 'editor',
   setPromptLabels: 'editor',
   startEvaluation: 'editor',
+  unarchivePrompt: 'editor',
+  updatePrompt: 'editor',
   createDeployment: 'deployer',
   setModelAlias: 'deployer',
   createApiKey: 'admin',
@@ -29,6 +34,7 @@ const MUTATIONS: Record<string, Caller> = {
   createInboundWebhook: 'admin',
   createWebhookEndpoint: 'admin',
   deleteInboundWebhook: 'admin',
+  deleteProvider: 'admin',
   deleteWebhookEndpoint: 'admin',
   disableWebhookEndpoint: 'admin',
   enableWebhookEndpoint: 'admin',
@@ -37,9 +43,13 @@ const MUTATIONS: Record<string, Caller> = {
   revokeApiKey: 'admin',
   rotateApiKey: 'admin',
   rotateInboundWebhookSecret: 'admin',
+  rotateProviderKey: 'admin',
   rotateWebhookSecret: 'admin',
   sendTestWebhook: 'admin',
   setApiKeyLimits: 'admin',
+  setProtectedPromptLabels: 'admin',
+  testProvider: 'admin',
+  updateProvider: 'admin',
   updateWebhookEndpoint: 'admin',
   createProject: 'platform',
   renameProject: 'platform',
@@ -54,6 +64,7 @@ const ROUTES: Record<string, Caller> = {
   'post /v1/chat/completions': 'viewer',
   'post /v1/files': 'editor',
   'delete /v1/files/{id}': 'editor',
+  'post /v1/prompts': 'editor',
   'post /v1/hooks/{provider}/{id}': 'viewer', // a signature stands in for a key
 };
 

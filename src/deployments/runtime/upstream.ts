@@ -59,7 +59,10 @@ export class UpstreamUnreachable extends DomainError {}
  */
 export function call(upstream: Upstream, path: string, body?: object | string, signal?: Abortable): Promise<UpstreamAnswer> {
   return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason as Error);
+    if (signal?.aborted) {
+      reject(signal.reason);
+      return;
+    }
     const exchange = new Exchange(upstream, resolve, reject, signal);
     const at = splitUrl(upstream.url);
     const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
