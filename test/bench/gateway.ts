@@ -1,7 +1,7 @@
 import type { Service } from '../../demo/service.js';
 import { type Contender, type Contenders, logCalls, startContenders } from './contenders.js';
 import { throughput } from './load.js';
-import { HELD, highestHeld, sendAtRate } from './open-load.js';
+import { type AtRate, HELD, highestHeld, sendAtRate } from './open-load.js';
 import { measurePairs, median, type PairedResult } from './pairs.js';
 import { cpuMicros } from './process-cpu.js';
 import type { Findings, Table } from './report.js';
@@ -50,42 +50,42 @@ async function throughputs(service: Service, { direct, proxy, triad, rivals }: C
   return results;
 }
 
-/** Added latency at each rate and the highest rate held. */
+/** The highest rate held, and added latency at each rate below it. */
 async function rates(all: Contender[], costs: Costs): Promise<Table> {
-  const cells = new Map(all.map((each) => [each.name, [] as string[]]));
-  for (const rate of RATES) {
-    const added = await latenciesAt(rate, all);
-    for (const { name } of all) cells.get(name)!.push(added.get(name) ?? 'not held');
-  }
+  const held = new Map<Contender, number>();
   for (const each of all) {
-    const held = await highestHeld(each.call, LOWEST_RATE);
-    console.log(`  ${each.name} holds ${held}/s`);
-    const cost = costs.get(each.name);
-    cells.get(each.name)!.push(held > 0 ? `${held}/s` : `less than ${LOWEST_RATE}/s`, cost ? `${median(cost).toFixed(0)} µs` : '–');
+    held.set(each, await highestHeld(each.call, LOWEST_RATE));
+    console.log(`  ${each.name} holds ${held.get(each)}/s`);
   }
-  const columns = ['gateway', ...RATES.map((rate) => `p50 / p99 at ${rate}/s`), 'highest rate held', 'CPU per request'];
+  const latencies: Map<Contender, string>[] = [];
+  for (const rate of RATES) latencies.push(await latenciesAt(rate, all.filter((each) => held.get(each)! >= rate)));
+  const rows = all.map((each) => {
+    const [rate, cost] = [held.get(each)!, costs.get(each.name)];
+    return [each.name, ...latencies.map((at) => at.get(each) ?? 'not held'), rate > 0 ? `${rate}/s` : `less than ${LOWEST_RATE}/s`, cost ? `${median(cost).toFixed(0)} µs` : '–'];
+  });
   return {
-    columns, rows: [...cells].map(([name, values]) => [name, ...values]),
-    note: `Latency from the time a request was due at a constant rate, whether or not earlier ones were answered; of a gateway what it adds to \`direct\` in the same round (median of ${ROUNDS} rounds of ${ROUND_SECONDS} s). Held: ${HELD}. CPU: of the gateway's process with all its threads, at 16 connections.`,
+    columns: ['gateway', ...RATES.map((rate) => `p50 / p99 at ${rate}/s`), 'highest rate held', 'CPU per request'], rows,
+    note: `Latency from the time a request was due at a constant rate, whether or not earlier ones were answered; of a gateway what it adds to \`direct\` in the same round (median of ${ROUNDS} rounds of ${ROUND_SECONDS} s). Held: ${HELD}, to within a tenth. CPU: of the gateway's process with all its threads, at 16 connections.`,
   };
 }
 
-/** By name: p50 and p99, of a gateway what it adds. One that failed a request has none. */
-async function latenciesAt(rate: number, all: Contender[]): Promise<Map<string, string>> {
-  const measured = new Map(all.map((each) => [each.name, [] as { p50: number; p99: number }[]]));
-  const out = new Set<string>();
+/** p50 and p99, of all but the first what they add to it. None of one that failed a request. */
+async function latenciesAt(rate: number, all: Contender[]): Promise<Map<Contender, string>> {
+  const rounds: Map<Contender, AtRate>[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
+    const results = new Map<Contender, AtRate>();
     for (const each of round % 2 === 0 ? all : all.toReversed()) {
-      if (out.has(each.name)) continue;
       const result = await sendAtRate(each.call, rate, ROUND_SECONDS);
       console.log(`  ${each.name} at ${rate}/s: p50 ${result.p50.toFixed(2)} ms, p99 ${result.p99.toFixed(2)} ms, ${result.failed} of ${result.sent} failed`);
-      if (result.failed > 0) out.add(each.name);
-      else measured.get(each.name)!.push(result);
+      results.set(each, result);
     }
+    rounds.push(results);
   }
-  const direct = measured.get(all[0]!.name)!;
-  const of = (each: Contender, which: 'p50' | 'p99') => median(measured.get(each.name)!.map((result, round) => result[which] - (each === all[0] ? 0 : direct[round]![which])));
-  const sign = (each: Contender) => (each === all[0] ? '' : '+');
-  return new Map(all.filter((each) => !out.has(each.name) && !out.has(all[0]!.name))
-    .map((each) => [each.name, `${sign(each)}${of(each, 'p50').toFixed(2)} / ${sign(each)}${of(each, 'p99').toFixed(2)} ms`]));
+  const [direct] = all;
+  const shown = (each: Contender, which: 'p50' | 'p99') => {
+    const value = median(rounds.map((results) => results.get(each)![which] - (each === direct ? 0 : results.get(direct!)![which])));
+    return `${each !== direct && value >= 0 ? '+' : ''}${value.toFixed(2)}`;
+  };
+  const whole = all.filter((each) => rounds.every((results) => results.get(each)!.failed === 0));
+  return new Map(whole.map((each) => [each, `${shown(each, 'p50')} / ${shown(each, 'p99')} ms`]));
 }

@@ -28,7 +28,7 @@ export async function startPortkey(folder: string, upstream: string): Promise<Ri
     run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel', 'error'], home);
   });
   const port = await freePort();
-  const child = spawn(process.execPath, [join(home, 'node_modules/@portkey-ai/gateway/build/start-server.js'), '--headless', `--port=${port}`], { env: { ...process.env, NODE_ENV: 'production' }, stdio: 'ignore' });
+  const child = spawn(process.execPath, [join(home, 'node_modules/@portkey-ai/gateway/build/start-server.js'), '--headless', `--port=${port}`], { env: { ...environment(), NODE_ENV: 'production' }, stdio: 'ignore' });
   const headers = { authorization: `Bearer ${KEY}`, 'x-portkey-provider': 'openai', 'x-portkey-custom-host': `${upstream}/v1` };
   return started(child, { url: `http://127.0.0.1:${port}`, headers, model: 'fake' });
 }
@@ -50,9 +50,12 @@ export async function startLitellm(folder: string, upstream: string): Promise<Ri
     litellm_settings: { telemetry: false },
   }));
   const child = spawn(join(home, 'bin', 'litellm'), ['--config', config, '--host', '127.0.0.1', '--port', String(port), '--num_workers', '1', '--telemetry', 'False'],
-    { env: { ...process.env, LITELLM_LOCAL_MODEL_COST_MAP: 'True', LITELLM_LOG: 'ERROR' }, stdio: 'ignore' });
+    { env: { ...environment(), LITELLM_LOCAL_MODEL_COST_MAP: 'True', LITELLM_LOG: 'ERROR' }, stdio: 'ignore' });
   return started(child, { url: `http://127.0.0.1:${port}`, headers: { authorization: `Bearer ${KEY}` }, model: 'fake' });
 }
+
+/** Nothing of our own services: a rival would take DATABASE_URL for its own. */
+const environment = (): NodeJS.ProcessEnv => Object.fromEntries(['PATH', 'HOME', 'LANG', 'TMPDIR'].map((name) => [name, process.env[name]]));
 
 /** The lock holds wheels of one Python only. */
 function pythonOfLock(): string {
