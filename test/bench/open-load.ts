@@ -93,12 +93,13 @@ const FINEST_STEP = 1.1;
 
 export const HELD = `no error and p99 below ${HELD_P99_MS} ms for ${HELD_SECONDS} s`;
 
-/** The highest rate that is held (`HELD`), to within a tenth: doubled from `lowest` until it is not, then halved between. 0 when not even `lowest` is. */
+/** The highest rate that is held (`HELD`, in one of two tries), to within a tenth: doubled from `lowest` until it is not, then halved between. 0 when not even `lowest` is. */
 export async function highestHeld(call: Call, lowest: number): Promise<number> {
-  const holds = async (rate: number) => {
+  const holdsOnce = async (rate: number) => {
     const { failed, p99 } = await sendAtRate(call, rate, HELD_SECONDS);
     return failed === 0 && p99 < HELD_P99_MS;
   };
+  const holds = async (rate: number) => await holdsOnce(rate) || await holdsOnce(rate); // what else the machine does shall not decide
   let held = 0;
   let missed = lowest;
   while (await holds(missed)) {
