@@ -2,10 +2,12 @@
 export interface CancelSignal {
   readonly aborted: boolean;
   readonly reason: unknown;
-  throwIfAborted(): void;
   addEventListener(type: 'abort', listener: () => void, options?: { once?: boolean }): void;
   removeEventListener(type: 'abort', listener: () => void): void;
 }
+
+/** Why a signal fired, as what is thrown for it. */
+export const reasonOf = ({ reason }: CancelSignal): Error => (reason instanceof Error ? reason : new Error(String(reason)));
 
 /**
  * An AbortController and its signal in one, for what is made for every call: Node's own costs ten microseconds and much
@@ -13,21 +15,21 @@ export interface CancelSignal {
  */
 export class Cancellation implements CancelSignal {
   aborted = false;
-  reason: unknown = undefined;
+  private why: Error | null = null;
   private listeners: (() => void)[] | null = null;
 
   /** The second call and later ones do nothing. */
-  abort(reason: unknown = new DOMException('This operation was aborted', 'AbortError')): void {
+  abort(reason: Error = new DOMException('This operation was aborted', 'AbortError')): void {
     if (this.aborted) return;
     this.aborted = true;
-    this.reason = reason;
+    this.why = reason;
     const { listeners } = this;
     this.listeners = null;
     listeners?.forEach((listener) => listener());
   }
 
-  throwIfAborted(): void {
-    if (this.aborted) throw this.reason;
+  get reason(): Error {
+    return this.why!;
   }
 
   addEventListener(_type: 'abort', listener: () => void): void {
