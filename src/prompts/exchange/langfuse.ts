@@ -48,7 +48,7 @@ export function readLangfuse(file: PromptFile): ImportedPrompt[] {
     const { data, error } = VERSION.safeParse(item.value);
     if (!data) {
       const listed = typeof item.value === 'object' && item.value !== null && 'versions' in item.value && !('prompt' in item.value);
-      return problem(item, error!.issues[0]!.path, listed ? "this is of Langfuse's list of prompts, which does not hold their text; export each by GET /api/public/v2/prompts/{name}?version=N." : error!.issues[0]!.message);
+      return problem(item, error.issues[0]!.path, listed ? "this is of Langfuse's list of prompts, which does not hold their text; export each by GET /api/public/v2/prompts/{name}?version=N." : error.issues[0]!.message);
     }
     byName.set(data.name, [...byName.get(data.name) ?? [], { item, read: data }]);
   }

@@ -121,7 +121,7 @@ class YamlText {
     if (!error) return data;
     const [issue] = error.issues;
     const { path, message } = issue!;
-    const keys = issue!.code === 'unrecognized_keys' ? [...path, issue!.keys[0]!] : path;
+    const keys = issue!.code === 'unrecognized_keys' ? [...path, issue.keys[0]!] : path;
     throw new FileProblem(this.path, this.lineOf(keys.map(String).join('.')), path.length > 0 ? `${path.map(String).join('.')}: ${message}` : message);
   }
 
