@@ -8,6 +8,7 @@ import { lexicographicSortSchema, printSchema } from 'graphql';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { AppModule } from '../src/app.module.js';
 import { withIdempotencyArgument } from '../src/commands/idempotency-argument.js';
+import { GATEWAY_PATHS } from '../src/gateway/gateway.openapi.js';
 import { describeErrors } from '../src/common/openai-errors.openapi.js';
 
 /** The resolver classes of a module and of those that it imports. */
@@ -29,7 +30,8 @@ await builder.close();
 
 const { version, description } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string; description: string };
 const app = await NestFactory.create<NestFastifyApplication>(AppModule, new FastifyAdapter(), { preview: true, logger: ['error'] });
-const document = describeErrors(SwaggerModule.createDocument(app, new DocumentBuilder().setOpenAPIVersion('3.1.0')
-  .setTitle('Triad').setVersion(version).setDescription(description).setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0').addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key, `triad_…`' }).build()));
+const routes = SwaggerModule.createDocument(app, new DocumentBuilder().setOpenAPIVersion('3.1.0')
+  .setTitle('Triad').setVersion(version).setDescription(description).setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0').addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key, `triad_…`' }).build());
+const document = describeErrors({ ...routes, paths: { ...routes.paths, ...GATEWAY_PATHS } });
 writeFileSync('openapi.json', `${JSON.stringify(document, null, 2)}\n`);
 await app.close();

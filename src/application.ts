@@ -9,6 +9,7 @@ import { AuthService } from './auth/auth.service.js';
 import { answerWrongMethods, EDGE_OPTIONS } from './common/edge-errors.js';
 import { assertShallow } from './common/json-depth.js';
 import { loadConfig } from './config/config.js';
+import { GatewayRoutes } from './gateway/gateway.routes.js';
 import { serveQueueBoard } from './observability/queue-board.js';
 import { observeRequests, requestIdOf } from './observability/request-observer.js';
 import { createLogger, ServiceLogger } from './observability/service-logger.js';
@@ -37,6 +38,7 @@ export async function createApplication(): Promise<NestFastifyApplication> {
     assertShallow(request.body);
     done();
   });
+  await app.get(GatewayRoutes).serve(adapter.getInstance());
   await serveQueueBoard(adapter.getInstance(), app.get(AuthService), app.get(Queues));
   return app;
 }

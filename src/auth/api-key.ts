@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 
 const PREFIX = /^(triad_[0-9a-f]{12})_[\w-]{43}$/;
 
@@ -6,7 +6,7 @@ const PREFIX = /^(triad_[0-9a-f]{12})_[\w-]{43}$/;
 export const generateApiKey = (): string => `triad_${randomBytes(6).toString('hex')}_${randomBytes(32).toString('base64url')}`;
 
 /** What is kept of a key. A plain hash is enough for 256 random bits. */
-export const hashApiKey = (key: string): string => createHash('sha256').update(key).digest('hex');
+export const hashApiKey = (key: string): string => hash('sha256', key, 'hex');
 
 /** The readable part of a key; null for one that is all secret (an operator's own, or of an older form). */
 export const prefixOf = (key: string): string | null => PREFIX.exec(key)?.[1] ?? null;

@@ -33,6 +33,8 @@ export class DomainError extends Error {
     message: string,
     /** Name of the input field or parameter at fault. */
     readonly param: string | null = null,
+    /** What OpenAI's routes answer as code instead, where its clients look for a narrower one. */
+    readonly openaiCode: string | null = null,
   ) {
     super(message);
     this.name = 'DomainError';

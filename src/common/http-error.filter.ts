@@ -34,9 +34,9 @@ function knownError(error: unknown): (ErrorBody['error'] & { status: number }) |
 }
 
 /** The codes that OpenAI's clients look for; of a rate limit `param` says what is limited. */
-function openaiWords({ code, message, param, status }: DomainError): ErrorBody['error'] {
+function openaiWords({ code, message, param, status, openaiCode }: DomainError): ErrorBody['error'] {
   if (code === 'rate_limited') return { message, type: param ?? 'requests', param: null, code: 'rate_limit_exceeded' };
-  return { message, type: code === 'insufficient_quota' ? code : typeOf(status), param, code };
+  return { message, type: code === 'insufficient_quota' ? code : typeOf(status), param, code: openaiCode ?? code };
 }
 
 function messageOf(error: Error): string {

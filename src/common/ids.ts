@@ -6,7 +6,7 @@ export type IdPrefix =
   | 'prm' | 'prmv' | 'ds' | 'dsv'
   | 'mdl' | 'mdlv' | 'art' | 'edge'
   | 'ftjob' | 'ckpt' | 'suite' | 'eval' | 'smpl'
-  | 'prov' | 'dep' | 'whk' | 'whd' | 'whr' | 'whin';
+  | 'prov' | 'dep' | 'whk' | 'whd' | 'whr' | 'whin' | 'call';
 
 export function newId(prefix: IdPrefix): string {
   return typeid(prefix).toString();

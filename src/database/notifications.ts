@@ -65,6 +65,11 @@ export class Notifications implements OnModuleInit, OnModuleDestroy {
     this.emitter.on(EACH, then);
   }
 
+  /** Lets those who `hear` in this process know at once, before the notice comes. */
+  echo(topic: string): void {
+    this.emitter.emit(EACH, topic);
+  }
+
   private async connect(): Promise<void> {
     const client = new pg.Client({ connectionString: this.config.DATABASE_URL, application_name: 'triad-listen', keepAlive: true });
     client.on('notification', ({ payload = '' }) => {

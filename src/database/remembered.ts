@@ -14,8 +14,9 @@ const READ_MS = 10_000;
 const OUTLIVES_MS = 60 * 60_000;
 
 export interface RememberedOptions {
-  /** Of the notices that tell other processes of a change. */
+  /** Of the notices that tell other processes of a change: of `changed`, and by which others tell of what it depends on. */
   topic: string;
+  alsoTopics?: readonly string[];
   /** A value is read anew when it is older, whatever notices say: they need a connection that lives. */
   freshMs: number;
   /** Values at most; the least used go. */
@@ -55,9 +56,11 @@ export class Remembered<V> {
   ) {
     this.kept = new LRUCache({ max: options.max, ttl: OUTLIVES_MS });
     this.changes = new LRUCache({ max: 10_000 });
-    notifications.hear((topic) => {
-      if (topic === null) this.allChanged = this.heard += 1;
-      else if (topic.startsWith(`${options.topic}:`)) this.forget(topic.slice(options.topic.length + 1));
+    const topics = new Set([options.topic, ...(options.alsoTopics ?? [])]);
+    notifications.hear((notice) => {
+      const colon = notice?.indexOf(':') ?? 0;
+      if (notice === null) this.allChanged = this.heard += 1;
+      else if (topics.has(notice.slice(0, Math.max(colon, 0)))) this.changes.set(notice.slice(colon + 1), this.heard += 1);
     });
   }
 
@@ -80,13 +83,8 @@ export class Remembered<V> {
   }
 
   /** To be called in the transaction that changes what is remembered of its project. */
-  async changed(tx: RequestContext, projectId = tx.projectId): Promise<void> {
-    await this.notifications.notify(this.database.manager(tx), `${this.options.topic}:${projectId}`);
-    this.database.afterCommit(tx, () => this.forget(projectId));
-  }
-
-  private forget(projectId: string): void {
-    this.changes.set(projectId, this.heard += 1);
+  changed(tx: RequestContext, projectId = tx.projectId): Promise<void> {
+    return announce(this.database, this.notifications, tx, `${this.options.topic}:${projectId}`);
   }
 
   private isFresh(projectId: string, kept: Kept<V>): boolean {
@@ -130,6 +128,12 @@ export class Remembered<V> {
       loading.then(resolve, (error: unknown) => (isAway(error) ? standIn() : reject(error as Error))).finally(() => clearTimeout(timer));
     });
   }
+}
+
+/** Tells every Remembered that hears the topic `<topic>:<project id>`: here when the transaction has committed, elsewhere by NOTIFY. */
+export async function announce(database: Database, notifications: Notifications, tx: RequestContext, topic: string): Promise<void> {
+  await notifications.notify(database.manager(tx), topic);
+  database.afterCommit(tx, () => notifications.echo(topic));
 }
 
 const isAway = (error: unknown): boolean => asDomainError(error)?.code === 'unavailable';

@@ -34,10 +34,41 @@ export class DeploymentRepository {
   }
 
   /** Null when the name is taken. */
-  async addProvider(ctx: RequestContext, row: Pick<ProviderEntity, 'id' | 'name' | 'baseUrl' | 'encryptedKey' | 'prices'>): Promise<ProviderEntity | null> {
+  async addProvider(ctx: RequestContext, row: Pick<ProviderEntity, 'id' | 'name' | 'kind' | 'baseUrl' | 'headers' | 'encryptedKey' | 'prices'>): Promise<ProviderEntity | null> {
     await this.database.manager(ctx).createQueryBuilder().insert().into(ProviderEntity)
       .values({ ...row, projectId: ctx.projectId }).orIgnore().execute();
     return this.database.manager(ctx).findOneBy(ProviderEntity, { projectId: ctx.projectId, id: row.id });
+  }
+
+  /** To be changed or deleted: nobody else does, nor makes a deployment that names it, until the transaction ends. */
+  lockProvider(tx: RequestContext, id: string): Promise<ProviderEntity | null> {
+    return this.database.manager(tx).createQueryBuilder(ProviderEntity, 'provider').where({ projectId: tx.projectId, id }).setLock('pessimistic_write').getOne();
+  }
+
+  /** Holds a provider against deletion until the transaction ends. False when it is gone. */
+  async holdProvider(tx: RequestContext, id: string): Promise<boolean> {
+    return await this.database.manager(tx).createQueryBuilder(ProviderEntity, 'provider').where({ projectId: tx.projectId, id }).setLock('for_key_share').getOne() !== null;
+  }
+
+  async updateProvider(tx: RequestContext, id: string, set: Partial<Pick<ProviderEntity, 'baseUrl' | 'headers' | 'encryptedKey' | 'prices'>>): Promise<ProviderEntity> {
+    await this.database.manager(tx).update(ProviderEntity, { projectId: tx.projectId, id }, set);
+    return this.database.manager(tx).findOneByOrFail(ProviderEntity, { projectId: tx.projectId, id });
+  }
+
+  async deleteProvider(tx: RequestContext, id: string): Promise<void> {
+    await this.database.manager(tx).delete(ProviderEntity, { projectId: tx.projectId, id });
+  }
+
+  /** Names of deployments that name models of a provider, in order; 10 at most. */
+  async namesOfDeploymentsOf(ctx: RequestContext, provider: string): Promise<string[]> {
+    const found = await this.database.manager(ctx).createQueryBuilder(DeploymentEntity, 'deployment').select(['deployment.id', 'deployment.name'])
+      .where({ projectId: ctx.projectId }).andWhere('starts_with(deployment.target, :prefix)', { prefix: `${provider}/` }).orderBy('deployment.name').limit(10).getMany();
+    return found.map(({ name }) => name);
+  }
+
+  /** By name. */
+  allProviders(ctx: RequestContext): Promise<ProviderEntity[]> {
+    return this.database.manager(ctx).find(ProviderEntity, { where: { projectId: ctx.projectId }, order: { name: 'ASC' } });
   }
 
   findByIds(ctx: RequestContext, ids: readonly string[]): Promise<DeploymentEntity[]> {

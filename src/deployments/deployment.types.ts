@@ -1,25 +1,6 @@
-import { ArgsType, Directive, Field, Float, ID, InputType, ObjectType } from '@nestjs/graphql';
-import { Type } from 'class-transformer';
-import { ArrayMaxSize, IsArray, IsNumber, IsOptional, IsString, Max, Min, ValidateNested } from 'class-validator';
+import { ArgsType, Directive, Field, ID, InputType, ObjectType } from '@nestjs/graphql';
+import { IsOptional, IsString } from 'class-validator';
 import { connectionOf, listArgsOf, NamedFilter } from '../common/pagination.js';
-
-@ObjectType({ description: 'What a model costs per million tokens.' })
-export class ModelPrice {
-  @Field({ description: 'A model\'s name, or `*` for those not named.' }) model: string;
-  @Field(() => Float) input: number;
-  @Field(() => Float) output: number;
-}
-
-@Directive('@key(fields: "id")')
-@ObjectType({ description: 'An OpenAI-compatible endpoint outside; its models are called `<provider>/<model>`.' })
-export class Provider {
-  @Field(() => ID) id: string;
-  @Field() name: string;
-  @Field({ description: 'The part before /chat/completions.' }) baseUrl: string;
-  @Field({ description: 'Whether a key is stored for it. Keys are never shown.' }) hasKey: boolean;
-  @Field(() => [ModelPrice], { description: 'For budgets and cost; a model without a price counts as free.' }) prices: ModelPrice[];
-  @Field() createdAt: Date;
-}
 
 @Directive('@key(fields: "id")')
 @ObjectType({ description: 'A name that apps call, and what answers to it.' })
@@ -30,18 +11,7 @@ export class Deployment {
   @Field() createdAt: Date;
 }
 
-export const ProviderConnection = connectionOf(Provider, 'Provider');
 export const DeploymentConnection = connectionOf(Deployment, 'Deployment');
-
-@InputType({ description: 'Per million tokens, in the currency of all prices here.' })
-export class ModelPriceInput {
-  @Field({ description: 'A model\'s name, or `*` for those not named.' }) @IsString() model: string;
-  @Field(() => Float) @IsNumber() @Min(0) @Max(1_000_000) input: number;
-  @Field(() => Float) @IsNumber() @Min(0) @Max(1_000_000) output: number;
-}
-
-@InputType()
-export class ProviderFilter extends NamedFilter {}
 
 @InputType()
 export class DeploymentFilter extends NamedFilter {
@@ -49,17 +19,7 @@ export class DeploymentFilter extends NamedFilter {
 }
 
 @ArgsType()
-export class ProvidersArgs extends listArgsOf('Provider', ProviderFilter, ['created_at', 'name']) {}
-@ArgsType()
 export class DeploymentsArgs extends listArgsOf('Deployment', DeploymentFilter, ['created_at', 'name']) {}
-
-@InputType()
-export class CreateProviderInput {
-  @Field({ description: 'Without slashes.' }) @IsString() name: string;
-  @Field({ description: 'Such as `https://host/v1`.' }) @IsString() baseUrl: string;
-  @Field(() => String, { nullable: true, description: 'Sent as bearer token; stored encrypted.' }) @IsOptional() @IsString() apiKey?: string | null;
-  @Field(() => [ModelPriceInput], { defaultValue: [] }) @IsArray() @ArrayMaxSize(500) @ValidateNested({ each: true }) @Type(() => ModelPriceInput) prices: ModelPriceInput[];
-}
 
 @InputType()
 export class CreateDeploymentInput {

@@ -3,7 +3,7 @@ import { DomainError } from '../common/errors.js';
 import type { RequestContext } from '../common/request-context.js';
 import type { ModelVersionEntity } from '../models/model.entity.js';
 import { ModelService } from '../models/model.service.js';
-import type { ProviderEntity } from './deployment.entity.js';
+import type { DeploymentEntity, ProviderEntity } from './deployment.entity.js';
 import { DeploymentRepository } from './deployment.repository.js';
 
 /** What answers to a model name. */
@@ -23,9 +23,13 @@ export class TargetService {
    * @throws DomainError model_not_found naming the forms that are possible.
    */
   async resolve(ctx: RequestContext, name: string): Promise<Target> {
-    if (name.startsWith('models:/')) return { kind: 'registry', version: await this.version(ctx, name) };
-    const deployment = await this.deployments.findByName(ctx, name);
-    return deployment ? this.direct(ctx, deployment.target) : this.direct(ctx, name);
+    return (await this.plan(ctx, name)).target;
+  }
+
+  /** As `resolve`, with the deployment of that name, if it is one. */
+  async plan(ctx: RequestContext, name: string): Promise<{ deployment: DeploymentEntity | null; target: Target }> {
+    const deployment = name.startsWith('models:/') ? null : await this.deployments.findByName(ctx, name);
+    return { deployment, target: await this.direct(ctx, deployment?.target ?? name) };
   }
 
   /** As `resolve`, without deployments: what a deployment may point at. */

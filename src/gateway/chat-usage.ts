@@ -16,11 +16,14 @@ const USAGE = '"usage":';
 
 const textTokens = (value: unknown): number => Math.ceil(JSON.stringify([value]).length / CHARACTERS_PER_TOKEN);
 
-/** About how many tokens a request will use: its prompt, and the longest answers it allows. Its body is not checked yet. */
-export function estimateTokens(body: unknown): number {
+/**
+ * About how many tokens a request will use: its prompt, and the longest answers it allows. Its body is not checked yet.
+ * @param bytes of the body, when that is known: what stands beside the prompt is little
+ */
+export function estimateTokens(body: unknown, bytes?: number): number {
   const { messages, prompt, max_completion_tokens, max_tokens, n } = (body ?? {}) as Record<string, unknown>;
   const count = (value: unknown, otherwise: number) => (typeof value === 'number' && value > 0 ? Math.min(Math.ceil(value), MAX_TOKENS) : otherwise);
-  return bounded(textTokens([messages, prompt]) + count(n, 1) * count(max_completion_tokens, count(max_tokens, ANSWER_TOKENS)), MAX_TOKENS);
+  return bounded((bytes ? bytes / CHARACTERS_PER_TOKEN : textTokens([messages, prompt])) + count(n, 1) * count(max_completion_tokens, count(max_tokens, ANSWER_TOKENS)), MAX_TOKENS);
 }
 
 /** What a whole answer says it used; without that, a guess from its length. */

@@ -2,7 +2,7 @@ import { type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { GqlExecutionContext, type GqlContextType } from '@nestjs/graphql';
 import { LRUCache } from 'lru-cache';
-import { type Carrier, carrierOf } from '../auth/carrier.js';
+import { carrierOf } from '../auth/carrier.js';
 import { DomainError } from '../common/errors.js';
 import type { RequestContext } from '../common/request-context.js';
 import { bounded, type Bucket, MAX_MICROS, MAX_TOKENS, MICROS, type Reservation, type Taken } from './buckets.js';
@@ -40,29 +40,43 @@ export class AdmissionService {
    * Counts a request once. Nothing is awaited when the caller has no limit.
    * @throws DomainError rate_limited, insufficient_quota.
    */
-  admit(ctx: RequestContext, context: ExecutionContext): Promise<void> | undefined {
-    const policy = this.policies.known(ctx);
-    if (policy) return this.admitUnder(policy, ctx, context);
-    return this.policies.of(ctx).then((loaded) => this.admitUnder(loaded, ctx, context));
-  }
-
-  private admitUnder(policy: LimitPolicy, ctx: RequestContext, context: ExecutionContext): Promise<void> | undefined {
-    const estimate = policy.spending.length > 0 ? this.reflector.get<EstimateTokens | undefined>(SPENDS_TOKENS, context.getHandler()) : undefined;
-    if (policy.requests.length === 0 && !estimate) return undefined;
+  admit(ctx: RequestContext, context: ExecutionContext): Promise<void> | void {
+    const estimate = this.reflector.get<EstimateTokens | undefined>(SPENDS_TOKENS, context.getHandler());
     const carrier = carrierOf(context);
-    const tokens = bounded(estimate?.(carrier.body) ?? 0, MAX_TOKENS);
-    const micros = bounded(tokens * (this.lastPrice.get(ctx.projectId) ?? 0), MAX_MICROS);
-    const spending = estimate ? policy.spending.map((bucket) => ({ ...bucket, cost: bucket.counts === 'tokens' ? tokens : micros })) : [];
-    return this.take([...policy.requests, ...spending], carrier, replyOf(context), { taken: spending, tokens });
+    const keep = (reservation: Reservation | undefined) => { carrier.reservation = reservation; };
+    const reserved = this.admitCall(ctx, estimate && (() => estimate(carrier.body)), () => replyOf(context));
+    return reserved instanceof Promise ? reserved.then(keep) : keep(reserved);
   }
 
-  private async take(buckets: Bucket[], carrier: Carrier, reply: Reply | undefined, reservation: Reservation): Promise<void> {
-    const taken = await this.limiter.take(buckets);
+  /**
+   * As `admit`, for an edge of its own; at once where nothing need be asked.
+   * @param estimate tokens that the request may use; undefined for one that uses none
+   * @param replyOf where headers of the answer go
+   * @returns undefined when nothing limits the caller; else what is reserved, to be settled
+   */
+  admitCall(ctx: RequestContext, estimate: (() => number) | undefined, replyOf: () => Reply | undefined): Reservation | undefined | Promise<Reservation | undefined> {
+    const policy = this.policies.known(ctx);
+    if (policy) return this.admitUnder(policy, ctx, estimate, replyOf);
+    return this.policies.of(ctx).then((loaded) => this.admitUnder(loaded, ctx, estimate, replyOf));
+  }
+
+  private admitUnder(policy: LimitPolicy, ctx: RequestContext, estimate: (() => number) | undefined, replyOf: () => Reply | undefined): Reservation | undefined | Promise<Reservation | undefined> {
+    const spends = estimate && policy.spending.length > 0;
+    if (policy.requests.length === 0 && !spends) return undefined;
+    const tokens = spends ? bounded(estimate(), MAX_TOKENS) : 0;
+    const micros = bounded(tokens * (this.lastPrice.get(ctx.projectId) ?? 0), MAX_MICROS);
+    const spending = spends ? policy.spending.map((bucket) => ({ ...bucket, cost: bucket.counts === 'tokens' ? tokens : micros })) : [];
+    return this.take([...policy.requests, ...spending], replyOf(), { taken: spending, tokens });
+  }
+
+  private take(buckets: Bucket[], reply: Reply | undefined, reservation: Reservation): Reservation | undefined | Promise<Reservation | undefined> {
+    const taken = this.limiter.take(buckets);
+    return taken instanceof Promise ? taken.then((answer) => this.taken(buckets, answer, reply, reservation)) : this.taken(buckets, taken, reply, reservation);
+  }
+
+  private taken(buckets: Bucket[], taken: Taken, reply: Reply | undefined, reservation: Reservation): Reservation | undefined {
     reply?.headers(rateLimitHeaders(buckets, taken));
-    if (taken.refused === null) {
-      if (reservation.taken.length > 0) carrier.reservation = reservation;
-      return;
-    }
+    if (taken.refused === null) return reservation.taken.length > 0 ? reservation : undefined;
     reply?.headers(refusalHeaders(buckets, taken, taken.refused));
     throw refusal(buckets[taken.refused]!, taken, taken.refused);
   }
@@ -76,7 +90,7 @@ export class AdmissionService {
     if (tokens > 0) this.lastPrice.set(ctx.projectId, micros / tokens);
     const corrections = reservation.taken.map((bucket) => ({ ...bucket, cost: (bucket.counts === 'tokens' ? tokens : micros) - bucket.cost }));
     const due = corrections.filter(({ cost }) => cost !== 0);
-    if (due.length > 0) void this.limiter.take(due, true);
+    if (due.length > 0) void this.limiter.correct(due);
   }
 }
 

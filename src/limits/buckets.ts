@@ -48,9 +48,22 @@ export interface Reservation {
   tokens: number;
 }
 
-/** The first instant of the month (UTC) and of the next. */
-export function monthOf(now: Date): { name: string; startsAt: Date; endsAt: Date } {
+interface Month {
+  name: string;
+  /** Its first instant (UTC), as a time and as a day. */
+  startsAt: Date;
+  firstDay: string;
+  endsAt: Date;
+}
+
+let lastMonth: Month | null = null;
+
+/** The month (UTC) of a time; that of the last time asked for is at hand. */
+export function monthOf(now: Date): Month {
+  if (lastMonth && now >= lastMonth.startsAt && now < lastMonth.endsAt) return lastMonth;
   const startsAt = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), 1));
   const endsAt = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 1, 1));
-  return { name: startsAt.toISOString().slice(0, 7), startsAt, endsAt };
+  const firstDay = startsAt.toISOString().slice(0, 10);
+  lastMonth = { name: firstDay.slice(0, 7), startsAt, firstDay, endsAt };
+  return lastMonth;
 }

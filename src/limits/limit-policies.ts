@@ -1,15 +1,15 @@
-import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { LRUCache } from 'lru-cache';
+import { Inject, Injectable } from '@nestjs/common';
 import { LIMIT_NAMES, type Limits } from '../common/limits.js';
 import type { RequestContext } from '../common/request-context.js';
 import { CONFIG, type Config } from '../config/config.js';
+import { Database } from '../database/database.js';
 import { Notifications } from '../database/notifications.js';
+import { Remembered } from '../database/remembered.js';
 import { type Bucket, MICROS, monthOf } from './buckets.js';
 import { LimitsRepository } from './limits.repository.js';
 
 /** Another process' change of limits is known by its notice; this is for what Postgres knows to be spent. */
 const FRESH_MS = 10_000;
-export const LIMITS_TOPIC = 'limits';
 
 /** What holds for a principal in its project. */
 export interface LimitPolicy {
@@ -20,53 +20,45 @@ export interface LimitPolicy {
   requests: readonly Bucket[];
   /** Buckets of a request that spends tokens: tokens and budget. */
   spending: readonly Bucket[];
+  /** When the month of its budgets ends, milliseconds since 1970. */
+  endsAt: number;
 }
 
 export const keyIdOf = ({ principal }: Pick<RequestContext, 'principal'>): string | null => (principal.startsWith('key:') ? principal.slice('key:'.length) : null);
 
 /** Limits by principal, kept in memory so that a request without any costs nothing. */
 @Injectable()
-export class LimitPolicies implements OnApplicationBootstrap, OnModuleDestroy {
-  private readonly logger = new Logger(LimitPolicies.name);
-  private readonly stopping = new AbortController();
-  private readonly policies = new LRUCache<string, LimitPolicy>({ max: 10_000, ttl: FRESH_MS });
+export class LimitPolicies {
+  private readonly policies: Remembered<LimitPolicy>;
   private readonly defaults: Limits;
-  /** Raised when limits changed: what was read before is not kept. */
-  private epoch = 0;
 
   constructor(
     private readonly repository: LimitsRepository,
-    private readonly notifications: Notifications,
+    database: Database,
+    notifications: Notifications,
     @Inject(CONFIG) config: Config,
   ) {
+    this.policies = new Remembered(database, notifications, { topic: 'limits', freshMs: FRESH_MS, max: 10_000 });
     this.defaults = {
       requestsPerMinute: config.TRIAD_LIMIT_REQUESTS_PER_MINUTE, tokensPerMinute: config.TRIAD_LIMIT_TOKENS_PER_MINUTE,
       concurrentJobs: config.TRIAD_LIMIT_CONCURRENT_JOBS, storageBytes: config.TRIAD_LIMIT_STORAGE_BYTES, budget: config.TRIAD_LIMIT_BUDGET,
     };
   }
 
-  onApplicationBootstrap(): void {
-    this.forgetWhenTold().catch((error: unknown) => this.logger.error(`Changed limits are seen after ${FRESH_MS / 1000} s only: ${String(error)}`));
-  }
-
-  onModuleDestroy(): void {
-    this.stopping.abort();
-  }
-
   /** What holds, when it is in memory. */
   known(ctx: RequestContext): LimitPolicy | undefined {
-    return this.policies.get(`${ctx.projectId} ${ctx.principal}`);
+    const policy = this.policies.peek(ctx.projectId, ctx.principal);
+    return policy && Date.now() < policy.endsAt ? policy : undefined;
   }
 
   async of(ctx: RequestContext): Promise<LimitPolicy> {
-    const known = this.known(ctx);
-    if (known) return known;
-    const { epoch } = this;
-    const policy = await this.load(ctx);
-    if (epoch !== this.epoch) return policy;
-    // Of a budget's last seconds the next month must not get to know.
-    this.policies.set(`${ctx.projectId} ${ctx.principal}`, policy, { ttl: Math.max(1, Math.min(FRESH_MS, monthOf(new Date()).endsAt.getTime() - Date.now())) });
-    return policy;
+    const policy = (await this.policies.get(ctx.projectId, ctx.principal, () => this.load(ctx)))!;
+    return Date.now() < policy.endsAt ? policy : this.load(ctx); // one of the last month
+  }
+
+  /** Tells all processes, in the transaction that changes limits of a project. */
+  changed(tx: RequestContext, projectId?: string): Promise<void> {
+    return this.policies.changed(tx, projectId);
   }
 
   private async load(ctx: RequestContext): Promise<LimitPolicy> {
@@ -78,14 +70,7 @@ export class LimitPolicies implements OnApplicationBootstrap, OnModuleDestroy {
     const spent = project.budget != null || key?.budget != null ? await this.repository.spent(ctx.projectId, keyId, month.startsAt) : { project: 0, key: 0 };
     const prefix = `triad:limits:{${ctx.projectId}}`;
     const buckets = [...bucketsOf('project', prefix, project, spent.project, month), ...(key ? bucketsOf('key', `${prefix}:${keyId}`, key, spent.key, month) : [])];
-    return { project, key, requests: buckets.filter(({ counts }) => counts === 'requests'), spending: buckets.filter(({ counts }) => counts !== 'requests') };
-  }
-
-  private async forgetWhenTold(): Promise<void> {
-    for await (const _ of this.notifications.watch(LIMITS_TOPIC, this.stopping.signal)) {
-      this.epoch += 1;
-      this.policies.clear();
-    }
+    return { project, key, requests: buckets.filter(({ counts }) => counts === 'requests'), spending: buckets.filter(({ counts }) => counts !== 'requests'), endsAt: month.endsAt.getTime() };
   }
 }
 

@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { Counter } from 'prom-client';
 import { CONFIG, type Config } from '../config/config.js';
 import type { Bucket, Taken } from './buckets.js';
+import { Leases } from './leases.js';
 import { LocalLimiter } from './local-limiter.js';
 import { defineTake, takeFromRedis, type WithTake } from './take-script.js';
 
@@ -20,6 +21,7 @@ export const limiterFallbacks = new Counter({
 export class LimiterService implements OnModuleDestroy {
   private readonly logger = new Logger(LimiterService.name);
   private readonly local = new LocalLimiter();
+  private readonly leases = new Leases();
   private readonly redis: WithTake;
   private readonly answerWithinMs: number;
   private restUntil = 0;
@@ -31,15 +33,31 @@ export class LimiterService implements OnModuleDestroy {
     this.redis = defineTake(redis);
   }
 
-  onModuleDestroy(): void {
+  /** What was taken ahead is given back, if Redis is there to take it. */
+  async onModuleDestroy(): Promise<void> {
+    const back = this.leases.giveUp();
+    if (back.length > 0) await within(this.answerWithinMs, takeFromRedis(this.redis, back, true)).catch(() => undefined);
     this.redis.disconnect();
   }
 
-  /**
-   * Takes from all buckets or from none.
-   * @param force takes even what is not left: for corrections
-   */
-  async take(buckets: Bucket[], force = false): Promise<Taken> {
+  /** Takes from all buckets or from none; at once as long as what was taken ahead suffices. */
+  take(buckets: readonly Bucket[]): Taken | Promise<Taken> {
+    return this.leases.take(buckets) ?? this.takeShared(buckets);
+  }
+
+  /** Gives back, or takes even what is not left. */
+  async correct(buckets: readonly Bucket[]): Promise<void> {
+    const left = this.leases.correct(buckets);
+    if (left.length > 0) await this.ask(left, true);
+  }
+
+  private async takeShared(buckets: readonly Bucket[]): Promise<Taken> {
+    const more = this.leases.ahead(buckets);
+    const ahead = more.some((each) => each > 0) ? await this.leases.takeAhead(buckets, more, (each) => this.ask(each, false)) : null;
+    return ahead ?? this.leases.withHeld(buckets, await this.ask(buckets, false));
+  }
+
+  private async ask(buckets: readonly Bucket[], force: boolean): Promise<Taken> {
     const rested = this.restUntil;
     if (rested > performance.now()) return this.takeLocally(buckets, force);
     // Until Redis has answered, requests beside this one do not try it.
@@ -55,7 +73,7 @@ export class LimiterService implements OnModuleDestroy {
     }
   }
 
-  private takeLocally(buckets: Bucket[], force: boolean): Taken {
+  private takeLocally(buckets: readonly Bucket[], force: boolean): Taken {
     limiterFallbacks.inc();
     return this.local.take(buckets, force);
   }

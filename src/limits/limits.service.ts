@@ -3,9 +3,8 @@ import { DomainError, notFound } from '../common/errors.js';
 import { LIMIT_NAMES, type LimitName, type Limits } from '../common/limits.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
-import { Notifications } from '../database/notifications.js';
 import { type Bucket, type BucketState, MICROS, monthOf } from './buckets.js';
-import { keyIdOf, LIMITS_TOPIC, LimitPolicies } from './limit-policies.js';
+import { keyIdOf, LimitPolicies } from './limit-policies.js';
 import { LimiterService } from './limiter.service.js';
 import { LimitsRepository } from './limits.repository.js';
 import type { LimitsReport, LimitUsage } from './limits.types.js';
@@ -20,7 +19,6 @@ export class LimitsService {
     private readonly repository: LimitsRepository,
     private readonly policies: LimitPolicies,
     private readonly limiter: LimiterService,
-    private readonly notifications: Notifications,
   ) {}
 
   /**
@@ -30,7 +28,7 @@ export class LimitsService {
   setProjectLimits(ctx: RequestContext, projectId: string, limits: Limits): Promise<Limits> {
     return this.database.platformTransaction(ctx, async (tx) => {
       if (!(await this.repository.setProjectLimits(tx, projectId, limits))) throw notFound('project', projectId);
-      await this.notifications.notify(tx.tx!, LIMITS_TOPIC);
+      await this.policies.changed(tx, projectId);
       return limits;
     });
   }
@@ -45,7 +43,7 @@ export class LimitsService {
       if (!key) throw notFound('API key', id);
       if (key.platform && !tx.platform) throw new DomainError('forbidden', `${id} is a platform key; only a platform key may manage it.`, 'id');
       await this.repository.setKeyLimits(tx, id, limits);
-      await this.notifications.notify(tx.tx!, LIMITS_TOPIC);
+      await this.policies.changed(tx);
       return limits;
     });
   }

@@ -16,7 +16,7 @@ export class LocalLimiter {
   private readonly stored = new LRUCache<string, number>({ max: 50_000 });
 
   /** @param now milliseconds since 1970; by default a clock that is never set back, or a bucket would stay full for as long */
-  take(buckets: Bucket[], force = false, now = performance.timeOrigin + performance.now()): Taken {
+  take(buckets: readonly Bucket[], force = false, now = performance.timeOrigin + performance.now()): Taken {
     const steps = buckets.map((bucket) => this.step(bucket, now));
     const worst = Math.max(0, ...steps.map(({ retryMs }) => retryMs));
     const refused = worst > 0 ? steps.findIndex(({ retryMs }) => retryMs === worst) : null;

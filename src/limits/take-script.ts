@@ -64,7 +64,7 @@ export function defineTake(redis: Redis): WithTake {
 }
 
 /** @param force takes even what is not left: for corrections. */
-export async function takeFromRedis(redis: WithTake, buckets: Bucket[], force: boolean): Promise<Taken> {
+export async function takeFromRedis(redis: WithTake, buckets: readonly Bucket[], force: boolean): Promise<Taken> {
   const args = buckets.flatMap(({ counts, limit, cost, floor, endsAt }) => [counts, ...[limit, cost, floor, endsAt].map(String)]);
   const [refused, states] = await redis.triadTake(buckets.length, ...buckets.map(({ key }) => key), force ? '1' : '0', ...args);
   return {

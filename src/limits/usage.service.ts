@@ -90,7 +90,7 @@ function isRefused(error: unknown): error is QueryFailedError {
 }
 
 function rowOf(projectId: string, principal: string, { promptTokens, completionTokens, cost }: Usage): UsageMonthEntity {
-  const month = monthOf(new Date()).startsAt.toISOString().slice(0, 10);
+  const month = monthOf(new Date()).firstDay;
   return {
     projectId, keyId: keyIdOf({ principal }) ?? '', month,
     promptTokens: bounded(promptTokens, MAX_TOKENS), completionTokens: bounded(completionTokens, MAX_TOKENS), costMicros: bounded(cost * MICROS, MAX_MICROS),

@@ -5,6 +5,8 @@ import type { CreatedFilter, ListArgs, NamedFilter, Page } from '../common/pagin
 import type { RequestContext } from '../common/request-context.js';
 import type { Manifest } from '../contracts/contracts.generated.js';
 import { Database } from '../database/database.js';
+import { Notifications } from '../database/notifications.js';
+import { announce } from '../database/remembered.js';
 import { byCreation, created, keysetPage, keysetPages, named, narrow, type SortKeys } from '../database/keyset.js';
 import { ArtefactEntity, ModelAliasEntity, ModelEntity, type ModelKind, ModelVersionEntity } from './model.entity.js';
 
@@ -19,7 +21,10 @@ const VERSION_ORDERS: SortKeys<ModelVersionEntity, 'version'> = { version: { sql
 
 @Injectable()
 export class ModelRepository {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly notifications: Notifications,
+  ) {}
 
   findByName(ctx: RequestContext, name: string): Promise<ModelEntity | null> {
     return this.database.manager(ctx).findOneBy(ModelEntity, { projectId: ctx.projectId, name });
@@ -40,6 +45,7 @@ export class ModelRepository {
     const manager = this.database.manager(ctx);
     const number = model.latestVersion + 1;
     await manager.update(ModelEntity, { projectId: ctx.projectId, id: model.id }, { latestVersion: number });
+    await this.changed(ctx);
     return manager.save(ModelVersionEntity, {
       ...version, id: newId('mdlv'), projectId: ctx.projectId, modelId: model.id, name: model.name, version: number,
     });
@@ -84,6 +90,12 @@ export class ModelRepository {
     await this.database.manager(ctx).createQueryBuilder().insert().into(ModelAliasEntity)
       .values({ ...alias, projectId: ctx.projectId, movedAt: () => 'now()' })
       .orUpdate(['version', 'moved_by', 'moved_at'], ['model_id', 'alias']).execute();
+    await this.changed(ctx);
+  }
+
+  /** Whoever remembers what a reference names is told. */
+  private changed(tx: RequestContext): Promise<void> {
+    return announce(this.database, this.notifications, tx, `models:${tx.projectId}`);
   }
 
   /** The row of that content; made if absent. */

@@ -2,7 +2,10 @@ import { gatewayCost, gatewayTokens } from './metrics.js';
 
 /** Callers name models, and some providers answer to any name: beyond so many pairs the rest is one. */
 const PAIRS = 200;
-const seen = new Set<string>();
+const seen = new Map<string, Series>();
+
+/** The counters of a pair, found once. */
+type Series = Record<'prompt' | 'completion' | 'cost', { inc(by: number): void }>;
 
 /** What a chat completion used, once it has ended. */
 export interface GatewayUse {
@@ -21,11 +24,19 @@ const addable = (value: number): number => (Number.isFinite(value) ? Math.max(va
 /** Adds to the counters of tokens and cost by provider and model; a call without an answer leaves no trace there. Never throws. */
 export function countGatewayUse({ provider, model, promptTokens, completionTokens, cost }: GatewayUse): void {
   if (promptTokens + completionTokens === 0) return;
+  const series = seriesOf(provider, model);
+  series.prompt.inc(addable(promptTokens));
+  series.completion.inc(addable(completionTokens));
+  series.cost.inc(addable(cost));
+}
+
+function seriesOf(provider: string, model: string): Series {
   const pair = `${provider}/${model}`;
-  const known = seen.has(pair) || seen.size < PAIRS;
-  if (known) seen.add(pair);
-  const labels = known ? { provider, model } : { provider: 'other', model: 'other' };
-  gatewayTokens.inc({ ...labels, kind: 'prompt' }, addable(promptTokens));
-  gatewayTokens.inc({ ...labels, kind: 'completion' }, addable(completionTokens));
-  gatewayCost.inc(labels, addable(cost));
+  let series = seen.get(pair);
+  if (!series) {
+    const labels = seen.size < PAIRS ? { provider, model } : { provider: 'other', model: 'other' };
+    series = { prompt: gatewayTokens.labels({ ...labels, kind: 'prompt' }), completion: gatewayTokens.labels({ ...labels, kind: 'completion' }), cost: gatewayCost.labels(labels) };
+    if (seen.size < PAIRS) seen.set(pair, series);
+  }
+  return series;
 }

@@ -17,9 +17,32 @@ export interface LogFields {
 
 const storage = new AsyncLocalStorage<LogFields>();
 
-/** Runs `work`; every line logged in it, however deep, has these fields. */
-export function withLogFields<T>(fields: LogFields, work: () => T): T {
-  return storage.run({ ...fields }, work);
+/** Scopes that have not ended. */
+let open = 0;
+
+/**
+ * Runs `work`; every line logged in it, however deep, has these fields.
+ * @returns what ends the scope, to be called once when all that belongs to it is over
+ */
+export function openLogScope(fields: LogFields, work: () => void): () => void {
+  open += 1;
+  storage.run({ requestId: undefined, projectId: undefined, principal: undefined, ...fields }, work);
+  return () => {
+    open -= 1;
+    // Before Node 24 every promise of the process pays for as long as the storage is in use.
+    if (open === 0) storage.disable();
+  };
+}
+
+/** As `openLogScope`; the scope ends with what `work` promises. */
+export async function withLogFields<T>(fields: LogFields, work: () => Promise<T>): Promise<T> {
+  let result!: Promise<T>;
+  const end = openLogScope(fields, () => { result = work(); });
+  try {
+    return await result;
+  } finally {
+    end();
+  }
 }
 
 /** Adds to the fields of the request or job at hand what has become known; does nothing outside one. */

@@ -49,6 +49,8 @@ export interface World {
   spareEndpointId: string;
   spareInboundId: string;
   spareKeyId: string;
+  spareProviderId: string;
+  goneProviderId: string;
   replayId: string;
   inboundId: string;
   inboundSecret: string;
@@ -91,18 +93,21 @@ export async function makeWorld(as: Gateway, marker: string, url: string): Promi
   };
 }
 
-async function makeSpares(as: Gateway, endpointId: string, marker: string, url: string): Promise<Pick<World, 'spareEndpointId' | 'spareInboundId' | 'spareKeyId' | 'replayId' | 'inboundId' | 'inboundSecret'>> {
-  const made = await as.graphql(`mutation ($endpointId: ID!, $url: String!, $from: DateTime!, $to: DateTime!, $text: String!) {
+async function makeSpares(as: Gateway, endpointId: string, marker: string, url: string): Promise<Pick<World, 'spareEndpointId' | 'spareInboundId' | 'spareKeyId' | 'spareProviderId' | 'goneProviderId' | 'replayId' | 'inboundId' | 'inboundSecret'>> {
+  const made = await as.graphql(`mutation ($endpointId: ID!, $url: String!, $from: DateTime!, $to: DateTime!, $text: String!, $gone: String!) {
     replay: replayWebhooks(endpointId: $endpointId, from: $from, to: $to) { id }
     inbound: createInboundWebhook(provider: standard, description: $text) { secret inboundWebhook { id } }
     spareInbound: createInboundWebhook(provider: standard, description: $text) { inboundWebhook { id } }
     spareEndpoint: createWebhookEndpoint(url: $url, description: $text) { endpoint { id } }
     spareKey: createApiKey(name: $text, role: viewer) { apiKey { id } }
-  }`, { endpointId, url: `${url}/${marker}-spare`, from: new Date(0), to: new Date(), text: `${marker}-spare` });
+    spareProvider: createProvider(input: { name: $text, baseUrl: $url }) { id }
+    goneProvider: createProvider(input: { name: $gone, baseUrl: $url }) { id }
+  }`, { endpointId, url: `${url}/${marker}-spare`, from: new Date(0), to: new Date(), text: `${marker}-spare`, gone: `${marker}-gone` });
   await signInbound(as, made['inbound'].inboundWebhook.id, made['inbound'].secret);
   return {
     replayId: made['replay'].id, inboundId: made['inbound'].inboundWebhook.id, inboundSecret: made['inbound'].secret, spareInboundId: made['spareInbound'].inboundWebhook.id,
     spareEndpointId: made['spareEndpoint'].endpoint.id, spareKeyId: made['spareKey'].apiKey.id,
+    spareProviderId: made['spareProvider'].id, goneProviderId: made['goneProvider'].id,
   };
 }
 

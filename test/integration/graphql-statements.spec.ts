@@ -13,10 +13,11 @@ const [FEW, MANY] = [3, 30];
 
 /** Lists whose length the code or the caller sets, so that they are no connections. */
 const SHORT_LISTS = new Set([
-  'Query._entities', 'Query.compareEvaluations', 'Query.licences', 'Query.protectedPromptLabels', 'Query.renderPrompt', 'Query.webhookEventTypes',
-  'Artefact.files', 'AuditEntry.changes', 'LimitsReport.key', 'LimitsReport.project', 'Provider.prices', 'DatasetVersion.tags', 'FineTuneJob.checkpoints', 'FineTuneJob.metrics', 'Licence.duties', 'Licence.families', 'Lineage.edges', 'Lineage.nodes',
-  'ModelVersion.aliases', 'Prompt.labels', 'Prompt.tags', 'PromptDiff.addedTags', 'PromptDiff.config', 'PromptDiff.inputSchema', 'PromptDiff.messages', 'PromptDiff.removedTags', 'PromptMessageChange.hunks', 'PromptUse.newest',
-  'PromptVersion.use', 'ImportedPrompt.movedLabels', 'PromptVersion.labels', 'PromptVersion.messages', 'PromptVersion.tags', 'PromptVersion.variables',
+  'Query._entities', 'Query.compareEvaluations', 'Query.licences', 'Query.protectedPromptLabels', 'Query.renderPrompt', 'Query.webhookEventTypes', 'Artefact.files', 'AuditEntry.changes',
+  'DatasetVersion.tags', 'FineTuneJob.checkpoints', 'FineTuneJob.metrics', 'ImportedPrompt.movedLabels', 'Licence.duties', 'Licence.families', 'LimitsReport.key', 'LimitsReport.project',
+  'Lineage.edges', 'Lineage.nodes', 'ModelVersion.aliases', 'Prompt.labels', 'Prompt.tags', 'PromptDiff.addedTags', 'PromptDiff.config', 'PromptDiff.inputSchema', 'PromptDiff.messages',
+  'PromptDiff.removedTags', 'PromptMessageChange.hunks', 'PromptUse.newest', 'PromptVersion.labels', 'PromptVersion.messages', 'PromptVersion.tags', 'PromptVersion.use', 'PromptVersion.variables',
+  'Provider.headers', 'Provider.prices', 'ProviderTest.models',
   'RewardReport.slices', 'WebhookDelivery.attempts', 'WebhookEndpoint.eventTypes',
 ]);
 /** Arguments of fields that do not answer without; `$endpoint` is the seeded one. */

@@ -6,7 +6,7 @@ import type { RequestContext } from '../../common/request-context.js';
 import { CONFIG, type Config } from '../../config/config.js';
 import type { ModelVersionEntity } from '../../models/model.entity.js';
 import { ModelService } from '../../models/model.service.js';
-import { call, errorOf, type Upstream } from './upstream.js';
+import { callWhole, errorOf, type Upstream } from './upstream.js';
 
 /** An entry of the runtime's /v1/models. `root` is the directory it was loaded from, `parent` an adapter's base. */
 interface ServedModel {
@@ -79,8 +79,8 @@ export class ModelLoader implements OnModuleDestroy {
 
   /** The name of a model that the runtime already has: by our id, by the model's name, or by its directory. */
   private async served(runtime: Upstream, version: ModelVersionEntity, path: string): Promise<string | undefined> {
-    const answer = await call(runtime, '/v1/models');
-    const { data } = JSON.parse(await answer.body.text()) as { data: ServedModel[] };
+    const { text } = await callWhole(runtime, '/v1/models');
+    const { data } = JSON.parse(text) as { data: ServedModel[] };
     const real = await realpath(path).catch(() => path);
     const found = data.find(({ id }) => id === version.id)
       ?? data.find(({ id, root, parent }) => !parent && (id === version.name || root === path || root === real));
@@ -88,12 +88,11 @@ export class ModelLoader implements OnModuleDestroy {
   }
 
   private async post(runtime: Upstream, route: string, body: Record<string, string>, version: ModelVersionEntity): Promise<void> {
-    const answer = await call(runtime, route, body);
-    const text = await answer.body.text();
-    const error = answer.status === 200 ? null : errorOf(text);
+    const { status, text } = await callWhole(runtime, route, body);
+    const error = status === 200 ? null : errorOf(text);
     // vLLM refuses an adapter that it has; names are ids of immutable versions, so it is the same one.
-    if (answer.status === 200 || /already (been )?loaded/.test(error?.message ?? '')) return;
-    const routeIsMissing = answer.status === 404 && error?.code !== 'path_not_found' && error?.code !== 'model_not_found';
+    if (status === 200 || /already (been )?loaded/.test(error?.message ?? '')) return;
+    const routeIsMissing = status === 404 && error?.code !== 'path_not_found' && error?.code !== 'model_not_found';
     throw new DomainError('unavailable', routeIsMissing ? howToStart(runtime, route, body, version)
       : `The runtime at ${runtime.url} could not load ${version.name}/${version.version}: ${error?.message ?? text.slice(0, 300)}`);
   }

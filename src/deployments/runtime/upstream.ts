@@ -1,20 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Readable } from 'node:stream';
-import { type Dispatcher, request } from 'undici';
+import type { Dispatcher } from 'undici';
 import { DomainError, type ErrorCode } from '../../common/errors.js';
+import { UpstreamStream } from './upstream-stream.js';
 
 /** An answer in one piece comes only when it is whole, and on a busy machine it queues before. */
 const ANSWER_TIMEOUT_MS = 10 * 60_000;
 
 /** More than any completion. A server that never ends its answer shall not fill this process's memory. */
 const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
-
-/** An answer whose body has not been read. Whoever gets one must read or destroy the body. */
-export interface UpstreamAnswer {
-  status: number;
-  headers: IncomingHttpHeaders;
-  body: Readable & { text(): Promise<string> };
-}
 
 /** Whom a request goes to, and how its absence is told to the caller. */
 export interface Upstream {
@@ -24,52 +17,157 @@ export interface Upstream {
   headers?: Record<string, string>;
   /** Longest silence within an answer, milliseconds. */
   idleMs: number;
+  /** Longest wait for its beginning, milliseconds; by default ten minutes. */
+  firstByteMs?: number;
   unreachable: { code: ErrorCode; message: string };
 }
 
+/** What ends a request before its answer: an AbortSignal, or less than one. */
+export interface Abortable {
+  readonly aborted: boolean;
+  readonly reason: unknown;
+  addEventListener(type: 'abort', listener: () => void, options?: { once: boolean }): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
+/** An answer that is here as a whole. */
+export interface WholeAnswer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  text: string;
+}
+
+/** One that goes on: 200 with server-sent events. Whoever gets it must start or abort the stream. */
+export interface StreamedAnswer {
+  status: 200;
+  headers: IncomingHttpHeaders;
+  stream: UpstreamStream;
+}
+
+export type UpstreamAnswer = WholeAnswer | StreamedAnswer;
+
+export const isStreamed = (answer: UpstreamAnswer): answer is StreamedAnswer => 'stream' in answer;
+
+/** Failed before anything of the answer came: asking again is safe as far as the caller has seen nothing. */
+export class UpstreamUnreachable extends DomainError {}
+
 /**
- * Sends JSON (or, without `body`, a GET) and answers as soon as the headers are there.
- * @throws DomainError `upstream.unreachable` when no answer comes; the signal's reason when it is aborted.
+ * Sends JSON (or, without `body`, a GET).
+ * @param body text that is JSON already, or an object
+ * @throws DomainError `upstream.unreachable` when no answer comes; upstream_failed when it breaks off or has more than
+ *   32 MiB; the signal's reason when it is aborted.
  */
-export async function call(upstream: Upstream, path: string, body?: object, signal?: AbortSignal): Promise<UpstreamAnswer> {
-  try {
-    const { statusCode, headers, body: answer } = await request(`${upstream.url}${path}`, {
-      dispatcher: upstream.dispatcher,
-      method: body ? 'POST' : 'GET',
-      headers: { ...(body && { 'content-type': 'application/json' }), ...upstream.headers },
-      body: body ? JSON.stringify(body) : null,
-      signal: signal ?? null,
-      headersTimeout: ANSWER_TIMEOUT_MS,
-      bodyTimeout: upstream.idleMs,
-    });
-    return { status: statusCode, headers, body: answer };
-  } catch (error) {
-    signal?.throwIfAborted();
-    if (error instanceof DomainError) throw error;
-    const { code, message } = upstream.unreachable;
-    throw new DomainError(code, `${message} (${reasonOf(error)})`);
-  }
-}
-
-/** @throws DomainError upstream_failed when the body breaks off, or has more than 32 MiB. */
-export async function wholeText({ body }: UpstreamAnswer): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  try {
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      chunks.push(chunk);
-      bytes += chunk.length;
-      if (bytes > MAX_ANSWER_BYTES) break; // leaving the loop destroys the body and its connection
+export function call(upstream: Upstream, path: string, body?: object | string, signal?: Abortable): Promise<UpstreamAnswer> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) {
+      reject(signal.reason);
+      return;
     }
-  } catch (error) {
-    if ((error as Error).name === 'AbortError') throw error;
-    throw new DomainError('upstream_failed', `The model's answer broke off (${reasonOf(error)}); ask again.`);
-  }
-  if (bytes > MAX_ANSWER_BYTES) throw new DomainError('upstream_failed', `The model's answer has more than ${MAX_ANSWER_BYTES} bytes and was not read to its end.`);
-  return Buffer.concat(chunks).toString('utf8');
+    const exchange = new Exchange(upstream, resolve, reject, signal);
+    const at = splitUrl(upstream.url);
+    const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
+    try {
+      upstream.dispatcher.dispatch({
+        origin: at.origin, path: `${at.path}${path}`, method: text === undefined ? 'GET' : 'POST',
+        headers: text === undefined ? upstream.headers ?? {} : { 'content-type': 'application/json', ...upstream.headers },
+        body: text ?? null, headersTimeout: upstream.firstByteMs ?? ANSWER_TIMEOUT_MS, bodyTimeout: upstream.idleMs,
+      }, exchange);
+    } catch (error) {
+      exchange.onResponseError(null, error as Error);
+    }
+  });
 }
 
-function reasonOf(error: unknown): string {
+/** As `call`, for what is never streamed. */
+export async function callWhole(upstream: Upstream, path: string, body?: object, signal?: Abortable): Promise<WholeAnswer> {
+  const answer = await call(upstream, path, body, signal);
+  if (!isStreamed(answer)) return answer;
+  answer.stream.abort();
+  throw new DomainError('upstream_failed', `${upstream.url}${path} answered with a stream where none was asked for.`);
+}
+
+/** One request: undici's handler. It is done with when the answer is whole, or a stream has taken over. */
+class Exchange implements Dispatcher.DispatchHandler {
+  private controller: Dispatcher.DispatchController | null = null;
+  private status = 0;
+  private headers: IncomingHttpHeaders = {};
+  private readonly chunks: Buffer[] = [];
+  private bytes = 0;
+  private stream: UpstreamStream | null = null;
+  private readonly onAbort = () => this.abort();
+
+  constructor(
+    private readonly upstream: Upstream,
+    private readonly resolve: (answer: UpstreamAnswer) => void,
+    private readonly reject: (error: Error) => void,
+    private readonly signal: Abortable | undefined,
+  ) {
+    signal?.addEventListener('abort', this.onAbort, { once: true });
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.controller = controller;
+    if (this.signal?.aborted) this.abort();
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    if (status < 200) return;
+    this.status = status;
+    this.headers = headers;
+    if (status !== 200 || !headers['content-type']?.startsWith('text/event-stream')) return;
+    this.stream = new UpstreamStream(controller);
+    this.resolve({ status, headers, stream: this.stream });
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.stream) return this.stream.push(chunk);
+    this.chunks.push(chunk);
+    this.bytes += chunk.length;
+    if (this.bytes > MAX_ANSWER_BYTES) controller.abort(new Error(`it has more than ${MAX_ANSWER_BYTES} bytes`));
+  }
+
+  onResponseEnd(): void {
+    this.signal?.removeEventListener('abort', this.onAbort);
+    if (this.stream) return this.stream.end();
+    const whole = this.chunks.length === 1 ? this.chunks[0]! : Buffer.concat(this.chunks);
+    this.resolve({ status: this.status, headers: this.headers, text: whole.toString('utf8') });
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+    this.signal?.removeEventListener('abort', this.onAbort);
+    if (this.signal?.aborted) error = this.signal.reason as Error;
+    if (this.stream) this.stream.fail(error);
+    else this.reject(this.signal?.aborted || error instanceof DomainError ? error : this.failure(error));
+  }
+
+  private failure(error: Error): DomainError {
+    if (this.status > 0) return new DomainError('upstream_failed', `The model's answer broke off (${reasonOf(error)}); ask again.`);
+    const { code, message } = this.upstream.unreachable;
+    return new UpstreamUnreachable(code, `${message} (${reasonOf(error)})`);
+  }
+
+  /** undici hears of it; a request that still waits for a connection is given up by undici when it gets one. */
+  private abort(): void {
+    const reason = this.signal!.reason as Error;
+    if (this.controller) this.controller.abort(reason);
+    else this.reject(reason);
+  }
+}
+
+/** Of the upstreams in use, which are few. */
+const places = new Map<string, { origin: string; path: string }>();
+
+function splitUrl(url: string): { origin: string; path: string } {
+  let place = places.get(url);
+  if (!place) {
+    const { origin, pathname } = new URL(url);
+    if (places.size > 10_000) places.clear();
+    places.set(url, place = { origin, path: pathname.replace(/\/$/, '') });
+  }
+  return place;
+}
+
+export function reasonOf(error: unknown): string {
   const [first] = error instanceof AggregateError ? (error.errors as unknown[]) : [error];
   const { code, message } = first as { code?: string; message?: string };
   return code ?? message ?? String(first);

@@ -1,0 +1,97 @@
+import { Logger } from '@nestjs/common';
+import type { ServerResponse } from 'node:http';
+import { DomainError } from '../common/errors.js';
+import { httpError } from '../common/http-error.filter.js';
+import type { StreamSink, UpstreamStream } from '../deployments/runtime/upstream-stream.js';
+import { reasonOf } from '../deployments/runtime/upstream.js';
+
+/** How a stream ended: whole, broken off by the upstream, or left by the client. */
+export type StreamEnd = 'done' | 'broken' | 'left';
+
+/** Hears of what is passed on. */
+export interface StreamWatcher {
+  /** @param events whole server-sent events. @param count how many they are */
+  see(events: string, count: number): void;
+  /** Called once. */
+  ended(how: StreamEnd): void;
+}
+
+const logger = new Logger('Gateway');
+/** An event ends with an empty line (WHATWG server-sent events; CRLF and LF are both in use). */
+const EVENT_END = /\r?\n\r?\n/g;
+/** A provider that never ends an event shall not fill this process's memory. */
+const MAX_EVENT_CHARACTERS = 4_000_000;
+const DONE = /(^|\n)data:\s*\[DONE\]\s*$/;
+
+/**
+ * Passes server-sent events on, each as soon as it is whole. A stream that breaks off, falls silent or ends without
+ * `[DONE]` gets a last event with OpenAI's error object, which the official clients raise; never half an event. A client
+ * that leaves ends the upstream's answer too; one that is slow holds it back.
+ */
+export class EventRelay implements StreamSink {
+  private readonly decoder = new TextDecoder();
+  private rest = '';
+  private done = false;
+  private over = false;
+
+  constructor(
+    private readonly out: ServerResponse,
+    private readonly source: UpstreamStream,
+    private readonly watcher: StreamWatcher,
+  ) {
+    out.on('drain', () => source.resume());
+    out.once('close', () => this.left());
+  }
+
+  write(chunk: Buffer): boolean {
+    if (this.over) return true;
+    this.rest += this.decoder.decode(chunk, { stream: true });
+    if (this.rest.length > MAX_EVENT_CHARACTERS + chunk.length) {
+      this.source.abort(new Error(`an event has more than ${MAX_EVENT_CHARACTERS} characters`));
+      return true;
+    }
+    let [count, end] = [0, 0];
+    for (const found of this.rest.matchAll(EVENT_END)) {
+      count += 1;
+      end = found.index + found[0].length;
+    }
+    return count === 0 || this.pass(end, count);
+  }
+
+  end(): void {
+    this.finish(this.done ? null : 'it ended without [DONE]');
+  }
+
+  fail(error: Error): void {
+    this.finish(this.done ? null : reasonOf(error));
+  }
+
+  private pass(end: number, count: number): boolean {
+    const whole = this.rest.slice(0, end);
+    this.rest = this.rest.slice(end);
+    this.done ||= DONE.test(whole.trimEnd());
+    this.watcher.see(whole, count);
+    return this.out.write(whole);
+  }
+
+  private finish(broken: string | null): void {
+    if (this.over) return;
+    this.over = true;
+    if (broken !== null) this.out.write(brokenOff(broken));
+    this.out.end();
+    this.watcher.ended(broken === null ? 'done' : 'broken');
+  }
+
+  private left(): void {
+    if (this.over) return;
+    this.over = true;
+    this.source.abort();
+    this.watcher.ended(this.done ? 'done' : 'left');
+  }
+}
+
+function brokenOff(reason: string): string {
+  logger.warn(`A model's stream broke off: ${reason}`);
+  const { body } = httpError(new DomainError('upstream_failed', `The model's answer broke off (${reason}). What came before is not complete; ask again.`));
+  return `data: ${JSON.stringify(body)}\n\n`;
+}

@@ -1,0 +1,104 @@
+import { Injectable, Logger } from '@nestjs/common';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { AuthService } from '../auth/auth.service.js';
+import { assertMay } from '../auth/requires-role.js';
+import type { Operation } from '../calls/call-record.js';
+import { httpError } from '../common/http-error.filter.js';
+import { newId } from '../common/ids.js';
+import type { RequestContext } from '../common/request-context.js';
+import { AdmissionService } from '../limits/admission.service.js';
+import type { Reservation } from '../limits/buckets.js';
+import { estimateTokens } from './chat-usage.js';
+import { GatewayCall } from './gateway-call.js';
+import { type GatewayAnswer, GatewayService } from './gateway.service.js';
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+/** A proxy that gathers a stream before it sends it would undo streaming. */
+const STREAM_HEADERS = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache', 'x-accel-buffering': 'no' };
+
+/** Routes of the hot path, on Fastify itself: Nest's pipeline would cost each call more than all that the gateway does with it. */
+export const GATEWAY_ROUTES: Record<string, Operation> = { '/v1/chat/completions': 'chat' };
+
+/** OpenAI's routes that ask a model; its official clients are the judge of them. */
+@Injectable()
+export class GatewayRoutes {
+  private readonly logger = new Logger('Gateway');
+
+  constructor(
+    private readonly auth: AuthService,
+    private readonly admission: AdmissionService,
+    private readonly gateway: GatewayService,
+  ) {}
+
+  /** To be called before the application listens. */
+  async serve(fastify: FastifyInstance): Promise<void> {
+    await fastify.register((scope, _options, done) => {
+      scope.removeContentTypeParser('application/json');
+      scope.addContentTypeParser('application/json', { parseAs: 'string' }, scope.getDefaultJsonParser('error', 'error'));
+      scope.setErrorHandler((error, request, reply) => this.sendError(request, reply, error)); // of Fastify, before the handler
+      for (const [path, operation] of Object.entries(GATEWAY_ROUTES)) {
+        scope.post(path, { helmet: false, config: { hot: true } }, (request, reply) => this.handle(operation, request, reply));
+      }
+      done();
+    });
+  }
+
+  private async handle(operation: Operation, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    try {
+      const admitted = this.admit(operation, request, reply);
+      const call = admitted instanceof Promise ? await admitted : admitted;
+      reply.raw.once('close', () => {
+        if (!reply.raw.writableFinished) call.gone.abort();
+      });
+      try {
+        this.send(reply, call.id, await this.gateway.answer(call));
+      } catch (error) {
+        if (!call.gone.aborted) throw error;
+        reply.hijack();
+      }
+    } catch (error) {
+      this.sendError(request, reply, error);
+    }
+    return reply;
+  }
+
+  /** Who calls, and whether it may; nothing is awaited when that is in memory. @throws DomainError unauthenticated, rate_limited, insufficient_quota. */
+  private admit(operation: Operation, request: FastifyRequest, reply: FastifyReply): GatewayCall | Promise<GatewayCall> {
+    const { headers, id } = request;
+    const ctx = this.auth.recall(headers.authorization, id);
+    if (ctx) return this.admitAs(ctx, operation, request, reply);
+    return this.auth.authenticate(headers.authorization, id, headers['x-triad-project'] as string | undefined)
+      .then((known) => this.admitAs(known, operation, request, reply));
+  }
+
+  private admitAs(ctx: RequestContext, operation: Operation, request: FastifyRequest, reply: FastifyReply): GatewayCall | Promise<GatewayCall> {
+    assertMay(ctx, 'viewer');
+    const body = (request.body ?? {}) as Record<string, unknown>;
+    const start = (reservation: Reservation | undefined) => new GatewayCall(newId('call'), operation, ctx, body, reservation);
+    const admitted = this.admission.admitCall(ctx, () => estimateTokens(body, Number(request.headers['content-length']) || undefined), () => reply);
+    return admitted instanceof Promise ? admitted.then(start) : start(admitted);
+  }
+
+  /** Past Fastify's way of sending, which no hook needs here: an answer in one write, each event of a stream as it comes. */
+  private send(reply: FastifyReply, callId: string, answer: GatewayAnswer): void {
+    reply.hijack();
+    const headers = reply.getHeaders() as Record<string, string | number>;
+    headers['x-triad-call-id'] = callId;
+    headers['x-content-type-options'] = 'nosniff';
+    Object.assign(headers, answer.headers);
+    if ('body' in answer) {
+      headers['content-type'] = JSON_TYPE;
+      headers['content-length'] = Buffer.byteLength(answer.body);
+      reply.raw.writeHead(answer.status, headers).end(answer.body);
+    } else {
+      reply.raw.writeHead(answer.status, Object.assign(headers, STREAM_HEADERS));
+      answer.pipe(reply.raw);
+    }
+  }
+
+  private sendError(request: FastifyRequest, reply: FastifyReply, error: unknown): void {
+    const { status, body, expected } = httpError(error);
+    if (!expected) this.logger.error(`${request.method} ${request.url} ${request.id}: ${error instanceof Error ? error.stack : String(error)}`);
+    void reply.status(status).header('content-type', JSON_TYPE).send(JSON.stringify(body));
+  }
+}
