@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { ServerResponse } from 'node:http';
 import { isStreamed, type StreamedAnswer, type UpstreamAnswer, type WholeAnswer } from '../deployments/runtime/upstream.js';
 import { PromptService } from '../prompts/prompt.service.js';
+import type { ReadyPrompt } from '../prompts/ready-prompt.js';
 import { CallAccount } from './call-account.js';
 import { type ChatCompletionRequest, parseChatRequest } from './chat-request.js';
 import { StreamTokens, tokensOf } from './chat-usage.js';
@@ -17,6 +18,8 @@ export type GatewayAnswer =
   | { status: 200; headers: Record<string, string>; pipe: (out: ServerResponse) => void };
 
 const NO_HEADERS: Record<string, string> = {};
+
+type PromptOfCall = NonNullable<ChatCompletionRequest['prompt']>;
 
 /** The OpenAI-compatible edge: finds what a model name stands for, asks it, and passes its answer on. */
 @Injectable()
@@ -56,11 +59,17 @@ export class GatewayService {
     return prompt && this.render(call, prompt, request);
   }
 
-  private async render(call: GatewayCall, prompt: NonNullable<ChatCompletionRequest['prompt']>, request: Record<string, unknown>): Promise<void> {
-    const version = prompt.ref !== undefined ? await this.prompts.resolve(call.ctx, prompt.ref)
-      : await this.prompts.fetch(call.ctx, prompt.name!, { version: prompt.version ?? null, label: prompt.label ?? null });
-    const rendered = this.prompts.render(version, prompt.variables);
-    call.promptVersionId = version.id;
+  /** At once when the prompt is remembered. */
+  private render(call: GatewayCall, prompt: PromptOfCall, request: Record<string, unknown>): Promise<void> | undefined {
+    const ready = prompt.ref !== undefined ? this.prompts.readyRef(call.ctx, prompt.ref)
+      : this.prompts.ready(call.ctx, prompt.name!, { version: prompt.version ?? null, label: prompt.label ?? null });
+    if (ready instanceof Promise) return ready.then((found) => this.fill(call, found, prompt, request));
+    this.fill(call, ready, prompt, request);
+  }
+
+  private fill(call: GatewayCall, ready: ReadyPrompt, prompt: PromptOfCall, request: Record<string, unknown>): void {
+    const rendered = ready.render(prompt.variables);
+    call.promptVersionId = ready.version.id;
     call.promptMessages = rendered.length;
     call.variables = prompt.variables;
     call.request = { ...request, messages: [...rendered, ...((request['messages'] as unknown[] | undefined) ?? [])] };

@@ -5,15 +5,12 @@ export interface PromptContent {
   type: PromptType;
   messages: ChatTemplate[];
   config: Record<string, unknown>;
-  /** JSON Schema of the variables; null when it is not given. */
-  inputSchema: Record<string, unknown> | null;
+  /** JSON Schema of the variables. */
+  inputSchema: Record<string, unknown>;
   tags: string[];
 }
 
-export function contentOf(version: PromptVersionEntity): PromptContent {
-  const { type, messages, config, tags, inputSchema } = version as PromptVersionEntity & { inputSchema?: Record<string, unknown> | null };
-  return { type, messages, config, tags, inputSchema: inputSchema ?? null };
-}
+export const contentOf = ({ type, messages, config, tags, inputSchema }: PromptVersionEntity): PromptContent => ({ type, messages, config, tags, inputSchema });
 
 export function sameContent(a: PromptContent, b: PromptContent): boolean {
   const keyOf = ({ type, messages, config, inputSchema, tags }: PromptContent) =>

@@ -71,12 +71,13 @@ const PROMPTS = {
   'ImportPromptsInput.commitMessage': free(),
   'CreatePromptVersionInput.name': fresh((w) => `${w.marker}-prompt`),
   'CreatePromptVersionInput.type': free('chat'),
+  'CreatePromptVersionInput.inputSchema': free(),
   'CreatePromptVersionInput.config': free({}),
   'CreatePromptVersionInput.labels': free(['production']),
   'CreatePromptVersionInput.tags': free([]),
   'CreatePromptVersionInput.commitMessage': free(),
   'ChatMessageInput.role': free('user'),
-  'ChatMessageInput.content': free('hi'),
+  'ChatMessageInput.content': reference((w) => `{% render "${w.marker}-part" %}`, { 'CreatePromptVersionInput.name': free('including') }),
 } satisfies Values;
 
 const DATA = {

@@ -31,6 +31,7 @@ export interface ImportedVersion {
   /** @param versionOf the number here of a version that was imported before, by its name here and its number there */
   messages: (versionOf: (name: string, number: number) => number) => ChatTemplate[];
   config: Record<string, unknown>;
+  /** null: the one that the templates imply. */
   inputSchema: Record<string, unknown> | null;
   tags: string[];
   labels: string[];

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DomainError } from '../../common/errors.js';
+import { newTemplates } from '../new-templates.js';
 import { PromptLibraryService } from '../prompt-library.service.js';
 import type { RequestContext } from '../../common/request-context.js';
 import { Database } from '../../database/database.js';
@@ -74,7 +75,7 @@ export class PromptImportService {
     let from = 0;
     for (const version of prompt.versions) {
       await inFile(prompt, version, async () => {
-        const content: PromptContent = { ...version, type: prompt.type, messages: version.messages((name, number) => numbers.get(`${name}/${number}`) ?? number) };
+        const content = contentIn(prompt, version, numbers);
         const at = known.findIndex((each, index) => index >= from && sameContent(contentOf(each), content));
         from = at < 0 ? known.length : at + 1;
         outcome.version = at < 0 ? await this.create(tx, prompt, version, content, commitMessage) : known[at]!.version;
@@ -101,7 +102,7 @@ export class PromptImportService {
   }
 
   private async create(tx: RequestContext, prompt: ImportedPrompt, version: ImportedVersion, content: PromptContent, commitMessage: string | null): Promise<number> {
-    const made = await this.prompts.createVersion(tx, { ...content, name: prompt.name, labels: version.labels, commitMessage: commitMessage ?? version.commitMessage });
+    const made = await this.prompts.createVersion(tx, { ...content, inputSchema: version.inputSchema, name: prompt.name, labels: version.labels, commitMessage: commitMessage ?? version.commitMessage });
     return made.version;
   }
 
@@ -113,6 +114,13 @@ export class PromptImportService {
     await this.library.update(tx, name, { description, tags });
     return true;
   }
+}
+
+/** @param numbers of what was imported before. @throws DomainError bad_input for a template that cannot be read. */
+function contentIn({ type }: ImportedPrompt, version: ImportedVersion, numbers: Map<string, number>): PromptContent {
+  const { config, tags, inputSchema } = version;
+  const messages = version.messages((name, number) => numbers.get(`${name}/${number}`) ?? number);
+  return { type, messages, config, tags, inputSchema: inputSchema ?? newTemplates({ type, messages }).inputSchema };
 }
 
 /** @throws DomainError what is wrong in the files, one to a line. */
