@@ -7,6 +7,9 @@ export interface PromptFile {
   content: string;
 }
 
+/** Characters that Postgres stores in no text: NUL, and halves of pairs. */
+export const UNSTORABLE = /\0|[\ud800-\udfff]/u;
+
 /** What is wrong in a file, and where. */
 export class FileProblem extends Error {
   constructor(

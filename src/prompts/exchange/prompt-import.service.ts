@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { setImmediate } from 'node:timers/promises';
 import { DomainError } from '../../common/errors.js';
 import { newTemplates } from '../new-templates.js';
 import { PromptLibraryService } from '../prompt-library.service.js';
@@ -12,6 +13,7 @@ import { FileProblem, type ImportedPrompt, type ImportedVersion, type PromptFile
 import { byIncludes } from './includes.js';
 import { readLangfuse } from './langfuse.js';
 import { readPromptFile } from './prompt-file.js';
+import { newYamlBudget, type YamlBudget } from './yaml-bounds.js';
 import { PromptVersionsRepository } from './prompt-versions.repository.js';
 
 const MAX_FILES = 2000;
@@ -56,7 +58,7 @@ export class PromptImportService {
    */
   async import(ctx: RequestContext, files: readonly PromptFile[], options: ImportOptions): Promise<ImportOutcome[]> {
     if (files.length > MAX_FILES) throw new DomainError('bad_input', `These are ${files.length} files; import at most ${MAX_FILES} at once.`, 'files');
-    const prompts = byIncludes(readAll(files));
+    const prompts = byIncludes(await readAll(files));
     const work = async (tx: RequestContext) => {
       const numbers = new Map<string, number>();
       const outcomes = new Map<ImportedPrompt, ImportOutcome>();
@@ -124,12 +126,14 @@ function contentIn({ type }: ImportedPrompt, version: ImportedVersion, numbers: 
 }
 
 /** @throws DomainError what is wrong in the files, one to a line. */
-function readAll(files: readonly PromptFile[]): ImportedPrompt[] {
+async function readAll(files: readonly PromptFile[]): Promise<ImportedPrompt[]> {
   const problems: FileProblem[] = [];
   const found = new Map<string, ImportedPrompt>();
+  const budget = newYamlBudget();
   for (const file of files) {
+    await setImmediate(); // others have their turn between two files
     try {
-      for (const prompt of read(file)) {
+      for (const prompt of read(file, budget)) {
         const other = found.get(prompt.name);
         if (other) throw new FileProblem(file.path, null, `The prompt ${prompt.name} is in ${other.path} as well.`);
         found.set(prompt.name, prompt);
@@ -144,8 +148,8 @@ function readAll(files: readonly PromptFile[]): ImportedPrompt[] {
   throw new DomainError('bad_input', `Nothing was imported:\n${problems.slice(0, SHOWN_PROBLEMS).join('\n')}${more}`, 'files');
 }
 
-function read(file: PromptFile): ImportedPrompt[] {
-  if (/\.(?:md|ya?ml)$/.test(file.path)) return [readPromptFile(file)];
+function read(file: PromptFile, budget: YamlBudget): ImportedPrompt[] {
+  if (/\.(?:md|ya?ml)$/.test(file.path)) return [readPromptFile(file, budget)];
   if (/\.jsonl?$/.test(file.path)) return readLangfuse(file);
   throw new FileProblem(file.path, null, "This is no file of prompts: they end in .md or .yaml, and Langfuse's in .json or .jsonl.");
 }
