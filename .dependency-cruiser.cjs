@@ -6,7 +6,7 @@ const FEATURES = {
   webhooks: [],
   models: ['webhooks'],
   datasets: ['models'],
-  deployments: ['models'],
+  deployments: ['models', 'webhooks'],
   calls: ['datasets', 'models', 'prompts'],
   experiments: ['calls', 'deployments', 'models', 'prompts', 'webhooks'],
   gateway: ['calls', 'deployments', 'experiments', 'models', 'prompts'],

@@ -2,12 +2,14 @@ import { Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { AuthModule } from './auth/auth.module.js';
 import { HttpErrorFilter } from './common/http-error.filter.js';
+import { CallModule } from './calls/call.module.js';
 import { CommandModule } from './commands/command.module.js';
 import { ConfigModule } from './config/config.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import { DeploymentModule } from './deployments/deployment.module.js';
 import { DatasetModule } from './datasets/dataset.module.js';
 import { EvaluationModule } from './evaluations/evaluation.module.js';
+import { ExperimentModule } from './experiments/experiment.module.js';
 import { FineTuneJobModule } from './fine-tune-jobs/fine-tune-job.module.js';
 import { GatewayModule } from './gateway/gateway.module.js';
 import { GraphqlModule } from './graphql/graphql.module.js';
@@ -34,8 +36,10 @@ import { WebhookModule } from './webhooks/webhook.module.js';
     PromptModule,
     ModelModule,
     DatasetModule,
+    CallModule,
     FineTuneJobModule,
     DeploymentModule,
+    ExperimentModule,
     GatewayModule,
     RewardModelModule,
     EvaluationModule,

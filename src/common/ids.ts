@@ -6,7 +6,8 @@ export type IdPrefix =
   | 'prm' | 'prmv' | 'ds' | 'dsv'
   | 'mdl' | 'mdlv' | 'art' | 'edge'
   | 'ftjob' | 'ckpt' | 'suite' | 'eval' | 'smpl'
-  | 'prov' | 'dep' | 'whk' | 'whd' | 'whr' | 'whin' | 'call';
+  | 'exp' | 'arm'
+  | 'prov' | 'dep' | 'whk' | 'whd' | 'whr' | 'whin' | 'call' | 'fb';
 
 export function newId(prefix: IdPrefix): string {
   return typeid(prefix).toString();

@@ -57,6 +57,11 @@ export const environmentSchema = z.object({
   TRIAD_LIMIT_STORAGE_BYTES: limit.describe('Bytes of files, data set versions and artefacts, likewise'),
   TRIAD_LIMIT_BUDGET: z.coerce.number().min(0).default(0).describe('Money per calendar month (UTC), in the currency of the configured prices, likewise'),
   TRIAD_LIMITER_TIMEOUT_MS: z.coerce.number().int().positive().default(50).describe('Longest wait for Redis of the check of limits, milliseconds; after it each process counts by itself'),
+  TRIAD_CALL_LOGGING: z.enum(['off', 'metadata', 'full']).default('metadata').describe('What is kept of the calls of a project that does not say: off; metadata; full: also what was asked and answered'),
+  TRIAD_CALLS_KEPT_DAYS: z.coerce.number().int().min(1).max(3650).default(30).describe('Days that calls and their feedback are kept in a project that does not say'),
+  TRIAD_CALL_LOG_BODY_LIMIT: z.coerce.number().int().min(1_000).max(4_000_000).default(262_144).describe('Characters that the texts of a logged request, and those of its answer, may have together; what is longer is cut, with a mark'),
+  TRIAD_CALL_LOG_BUFFER_ROWS: z.coerce.number().int().positive().default(100_000).describe('Calls that a process holds until they are in the log; more are dropped and counted'),
+  TRIAD_CALL_LOG_BUFFER_BYTES: z.coerce.number().int().positive().default(128 * 1024 * 1024).describe('About how many bytes of calls a process holds, likewise'),
   TRIAD_UPLOAD_MAX_BYTES: z.coerce.number().int().positive().default(512 * 1024 * 1024).describe('Largest file that may be uploaded'),
 });
 

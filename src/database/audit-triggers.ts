@@ -3,7 +3,7 @@ import type { DataSource } from 'typeorm';
 /** Tables whose rows are no person's decision: what follows from commands, in bulk. */
 const UNWATCHED = [
   'audit_entries', 'audit_changes', 'idempotency_keys', 'outbox', 'events', 'webhook_deliveries', 'inbound_messages',
-  'dataset_prompts', 'evaluation_samples', 'fine_tune_events', 'artefacts', 'usage_months',
+  'dataset_prompts', 'evaluation_samples', 'fine_tune_events', 'artefacts', 'usage_months', 'calls', 'call_feedback',
 ];
 
 /**

@@ -1,8 +1,10 @@
 import { ApiKeyEntity, ProjectEntity } from '../auth/auth.entity.js';
+import { CallEntity, CallFeedbackEntity, CallSettingsEntity } from '../calls/call.entity.js';
 import { AuditChangeEntity, AuditEntryEntity, IdempotencyKeyEntity } from '../commands/command.entity.js';
 import { DatasetEntity, DatasetPromptEntity, DatasetVersionEntity, FileEntity } from '../datasets/dataset.entity.js';
 import { DeploymentEntity, ProviderEntity } from '../deployments/deployment.entity.js';
 import { EvaluationRunEntity, EvaluationSampleEntity, EvaluationSuiteEntity } from '../evaluations/evaluation.entity.js';
+import { ExperimentArmEntity, ExperimentEntity } from '../experiments/experiment.entity.js';
 import { FineTuneCheckpointEntity, FineTuneEventEntity, FineTuneJobEntity } from '../fine-tune-jobs/fine-tune-job.entity.js';
 import { UsageMonthEntity } from '../limits/usage.entity.js';
 import { ArtefactEntity, LineageEdgeEntity, ModelAliasEntity, ModelEntity, ModelVersionEntity } from '../models/model.entity.js';
@@ -20,5 +22,7 @@ export const ENTITIES = [
   FineTuneJobEntity, FineTuneEventEntity, FineTuneCheckpointEntity,
   EvaluationSuiteEntity, EvaluationRunEntity, EvaluationSampleEntity,
   ProviderEntity, DeploymentEntity,
+  ExperimentEntity, ExperimentArmEntity,
+  CallEntity, CallFeedbackEntity, CallSettingsEntity,
   EventEntity, WebhookEndpointEntity, WebhookDeliveryEntity, WebhookReplayEntity, InboundWebhookEntity, InboundMessageEntity,
 ];

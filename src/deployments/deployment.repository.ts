@@ -4,7 +4,7 @@ import type { ListArgs, NamedFilter, Page } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
 import { byCreation, keysetPage, named, narrow, type SortKeys } from '../database/keyset.js';
-import { DeploymentEntity, ProviderEntity } from './deployment.entity.js';
+import { DeploymentEntity, ProviderEntity, type RoutingPolicy } from './deployment.entity.js';
 
 export type DeploymentListArgs = ListArgs<NamedFilter & { target?: string | null }, 'created_at' | 'name'>;
 export type ProviderListArgs = ListArgs<NamedFilter, 'created_at' | 'name'>;
@@ -13,6 +13,13 @@ const ordersOf = (alias: string): SortKeys<{ id: string; name: string }, 'create
   created_at: byCreation(alias),
   name: { sql: `${alias}.name`, of: ({ name }) => name, type: 'text' },
 });
+
+/** Whether a target is an arm of a deployment or a fallback. */
+/** Every target that a deployment names. */
+const TARGETS_OF = `(SELECT deployment.target UNION SELECT arm ->> 'target' FROM jsonb_array_elements(deployment.routing -> 'arms') arm
+  UNION SELECT jsonb_array_elements_text(deployment.routing -> 'fallbacks'))`;
+const TARGETS = `(deployment.target = :value OR deployment.routing -> 'fallbacks' ? :value
+  OR deployment.routing -> 'arms' @> jsonb_build_array(jsonb_build_object('target', CAST(:value AS text))))`;
 
 @Injectable()
 export class DeploymentRepository {
@@ -27,10 +34,26 @@ export class DeploymentRepository {
   }
 
   /** Null when the name is taken. */
-  async add(ctx: RequestContext, row: Pick<DeploymentEntity, 'id' | 'name' | 'target'>): Promise<DeploymentEntity | null> {
+  async add(ctx: RequestContext, row: Pick<DeploymentEntity, 'id' | 'name' | 'target' | 'routing'>): Promise<DeploymentEntity | null> {
     await this.database.manager(ctx).createQueryBuilder().insert().into(DeploymentEntity)
       .values({ ...row, projectId: ctx.projectId }).orIgnore().execute();
     return this.database.manager(ctx).findOneBy(DeploymentEntity, { projectId: ctx.projectId, id: row.id });
+  }
+
+  /** The deployment, locked until the transaction ends. */
+  lock(ctx: RequestContext, name: string): Promise<DeploymentEntity | null> {
+    return this.database.manager(ctx).findOne(DeploymentEntity, { where: { projectId: ctx.projectId, name }, lock: { mode: 'pessimistic_write' } });
+  }
+
+  /** With the next revision. */
+  async setRouting(ctx: RequestContext, id: string, routing: RoutingPolicy): Promise<DeploymentEntity> {
+    const place = { projectId: ctx.projectId, id };
+    await this.database.manager(ctx).update(DeploymentEntity, place, { routing, target: routing.arms[0]!.target, revision: () => 'revision + 1', updatedAt: () => 'now()' });
+    return this.database.manager(ctx).findOneByOrFail(DeploymentEntity, place);
+  }
+
+  async remove(ctx: RequestContext, id: string): Promise<void> {
+    await this.database.manager(ctx).delete(DeploymentEntity, { projectId: ctx.projectId, id });
   }
 
   /** Null when the name is taken. */
@@ -62,7 +85,7 @@ export class DeploymentRepository {
   /** Names of deployments that name models of a provider, in order; 10 at most. */
   async namesOfDeploymentsOf(ctx: RequestContext, provider: string): Promise<string[]> {
     const found = await this.database.manager(ctx).createQueryBuilder(DeploymentEntity, 'deployment').select(['deployment.id', 'deployment.name'])
-      .where({ projectId: ctx.projectId }).andWhere('starts_with(deployment.target, :prefix)', { prefix: `${provider}/` }).orderBy('deployment.name').limit(10).getMany();
+      .where({ projectId: ctx.projectId }).andWhere(`EXISTS (SELECT FROM ${TARGETS_OF} AS each(target) WHERE starts_with(each.target, :prefix))`, { prefix: `${provider}/` }).orderBy('deployment.name').limit(10).getMany();
     return found.map(({ name }) => name);
   }
 
@@ -81,7 +104,7 @@ export class DeploymentRepository {
 
   list(ctx: RequestContext, args: DeploymentListArgs): Promise<Page<DeploymentEntity>> {
     const query = this.database.manager(ctx).createQueryBuilder(DeploymentEntity, 'deployment').where({ projectId: ctx.projectId });
-    narrow(query, { 'deployment.target = :value': args.filter?.target, ...named('deployment', args.filter) });
+    narrow(query, { [TARGETS]: args.filter?.target, ...named('deployment', args.filter) });
     return keysetPage(query, ordersOf('deployment'), args);
   }
 

@@ -1,21 +1,26 @@
-import { ArgsType, Directive, Field, ID, InputType, ObjectType } from '@nestjs/graphql';
-import { IsOptional, IsString } from 'class-validator';
+import { ArgsType, Directive, Field, ID, InputType, Int, ObjectType } from '@nestjs/graphql';
+import { Type } from 'class-transformer';
+import { IsOptional, IsString, ValidateNested } from 'class-validator';
 import { connectionOf, listArgsOf, NamedFilter } from '../common/pagination.js';
+import { RoutingPolicy, RoutingPolicyInput } from './routing.types.js';
 
 @Directive('@key(fields: "id")')
 @ObjectType({ description: 'A name that apps call, and what answers to it.' })
 export class Deployment {
   @Field(() => ID) id: string;
   @Field() name: string;
-  @Field({ description: '`models:/name@alias`, `models:/name/3` or `<provider>/<model>`.' }) target: string;
+  @Field({ description: '`models:/name@alias`, `models:/name/3` or `<provider>/<model>`: that of the first arm.' }) target: string;
+  @Field(() => RoutingPolicy, { description: 'Where its calls go, and what happens when a target fails.' }) routing: RoutingPolicy;
+  @Field(() => Int, { description: 'Raised by each change.' }) revision: number;
   @Field() createdAt: Date;
+  @Field() updatedAt: Date;
 }
 
 export const DeploymentConnection = connectionOf(Deployment, 'Deployment');
 
 @InputType()
 export class DeploymentFilter extends NamedFilter {
-  @Field(() => String, { nullable: true }) @IsOptional() @IsString() target?: string | null;
+  @Field(() => String, { nullable: true, description: 'Those that have it as an arm or a fallback.' }) @IsOptional() @IsString() target?: string | null;
 }
 
 @ArgsType()
@@ -24,5 +29,10 @@ export class DeploymentsArgs extends listArgsOf('Deployment', DeploymentFilter, 
 @InputType()
 export class CreateDeploymentInput {
   @Field() @IsString() name: string;
-  @Field({ description: '`models:/name@alias`, `models:/name/3` or `<provider>/<model>`.' }) @IsString() target: string;
+
+  @Field(() => String, { nullable: true, description: '`models:/name@alias`, `models:/name/3` or `<provider>/<model>`; needed unless `routing` has arms.' })
+  @IsOptional() @IsString() target?: string | null;
+
+  @Field(() => RoutingPolicyInput, { nullable: true, description: 'By default all calls go to the target.' })
+  @IsOptional() @ValidateNested() @Type(() => RoutingPolicyInput) routing?: RoutingPolicyInput | null;
 }

@@ -28,8 +28,13 @@ export class TargetService {
 
   /** As `resolve`, with the deployment of that name, if it is one. */
   async plan(ctx: RequestContext, name: string): Promise<{ deployment: DeploymentEntity | null; target: Target }> {
-    const deployment = name.startsWith('models:/') ? null : await this.deployments.findByName(ctx, name);
+    const deployment = await this.deployment(ctx, name);
     return { deployment, target: await this.direct(ctx, deployment?.target ?? name) };
+  }
+
+  /** The deployment of that name; null when it is none. */
+  async deployment(ctx: RequestContext, name: string): Promise<DeploymentEntity | null> {
+    return name.startsWith('models:/') ? null : this.deployments.findByName(ctx, name);
   }
 
   /** As `resolve`, without deployments: what a deployment may point at. */

@@ -53,6 +53,7 @@ export class EvaluationItems {
     if (row.prompt && prompt) throw new DomainError('bad_input', 'The items of this suite carry their messages; leave the prompt out.', 'prompt');
     if (row.prompt) return row.prompt;
     if (!prompt) throw new DomainError('bad_input', `The items of this suite are variables (${Object.keys(row.input ?? {}).join(', ')}); give the prompt that they fill in.`, 'prompt');
+    if (prompt.version.type === 'image') throw new DomainError('bad_input', `Prompt ${prompt.version.name} asks for images; give one of type text or chat.`, 'prompt');
     return prompt.render(row.input ?? {});
   }
 }

@@ -85,6 +85,7 @@ export class FineTuneInputService {
     if (!row.input && prompt) {
       throw new DomainError('bad_input', `The rows of ${name} hold their own messages, which no prompt renders; leave prompt out.`, 'prompt');
     }
+    if (prompt?.version.type === 'image') throw new DomainError('bad_input', `Prompt ${prompt.version.name} asks for images; give one of type text or chat.`, 'prompt');
     if (row.input && prompt) prompt.render(row.input);
   }
 

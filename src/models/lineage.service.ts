@@ -63,7 +63,7 @@ export class LineageService {
     const described = new Map((await this.lineage.describe(ctx, ids)).map((node) => [node.id, node]));
     return {
       nodes: ids.flatMap((id) => described.get(id) ?? []),
-      edges: edges.map(({ fromId, toId, relation }) => ({ from: fromId, to: toId, relation })),
+      edges: edges.filter(({ fromId, toId }) => described.has(fromId) && described.has(toId)).map(({ fromId, toId, relation }) => ({ from: fromId, to: toId, relation })),
     };
   }
 

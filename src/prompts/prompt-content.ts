@@ -5,12 +5,15 @@ export interface PromptContent {
   type: PromptType;
   messages: ChatTemplate[];
   config: Record<string, unknown>;
-  /** JSON Schema of the variables. */
-  inputSchema: Record<string, unknown>;
+  /** JSON Schema of the variables; null when it is only inferred from the templates. */
+  inputSchema: Record<string, unknown> | null;
   tags: string[];
 }
 
-export const contentOf = ({ type, messages, config, tags, inputSchema }: PromptVersionEntity): PromptContent => ({ type, messages, config, tags, inputSchema });
+export function contentOf(version: PromptVersionEntity): PromptContent {
+  const { type, messages, config, tags, inputSchema, inputSchemaGiven } = version;
+  return { type, messages, config, tags, inputSchema: inputSchemaGiven ? inputSchema : null };
+}
 
 export function sameContent(a: PromptContent, b: PromptContent): boolean {
   const keyOf = ({ type, messages, config, inputSchema, tags }: PromptContent) =>

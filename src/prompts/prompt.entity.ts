@@ -49,9 +49,11 @@ export class PromptVersionEntity {
   /** Names of the variables that rendering needs, sorted. */
   @Column('text', { array: true }) variables: string[];
   /** JSON Schema of the variables: inferred from the templates, or the author's tighter one. Included prompts have their own. */
-  @Column('jsonb') inputSchema: Record<string, unknown>;
+  @Column('jsonb', { default: {} }) inputSchema: Record<string, unknown>;
+  /** The schema is the author's. */
+  @Column('boolean', { default: false }) inputSchemaGiven: boolean;
   /** What the templates include: `name/3` or `name@label`, sorted. */
-  @Column('text', { array: true }) includes: string[];
+  @Column('text', { array: true, default: [] }) includes: string[];
   @Column('jsonb') config: Record<string, unknown>;
   @Column('text', { array: true }) tags: string[];
   @Column('text', { nullable: true }) commitMessage: string | null;

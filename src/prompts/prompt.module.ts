@@ -8,9 +8,9 @@ import { PromptDiffResolver } from './prompt-diff.resolver.js';
 import { PromptDiffService } from './prompt-diff.service.js';
 import { PromptFolderRepository } from './prompt-folder.repository.js';
 import { PromptFolderResolver, PromptLibraryResolver, PromptUseResolver } from './prompt-library.resolver.js';
-import { PromptLibraryService } from './prompt-library.service.js';
 import { PromptIncludeRepository } from './prompt-include.repository.js';
 import { PromptIncludesService } from './prompt-includes.service.js';
+import { PromptLibraryService } from './prompt-library.service.js';
 import { PromptRepository } from './prompt.repository.js';
 import { PromptController } from './prompt.controller.js';
 import { PromptResolver, PromptVersionResolver } from './prompt.resolver.js';
@@ -23,7 +23,7 @@ import { ReadyPromptsService } from './ready-prompts.service.js';
   imports: [ModelModule],
   controllers: [PromptController],
   providers: [
-    PromptRepository, PromptIncludeRepository, PromptIncludesService, ReadyPromptsService, PromptService, PromptResolver, PromptVersionResolver,
+    PromptRepository, PromptService, PromptResolver, PromptVersionResolver, PromptIncludeRepository, PromptIncludesService, ReadyPromptsService,
     ProtectedLabelRepository, ProtectedLabelService, PromptFolderRepository, PromptLibraryService, PromptLibraryResolver, PromptFolderResolver, PromptUseResolver,
     PromptDiffService, PromptDiffResolver, PromptVersionsRepository, PromptExportService, PromptImportService, PromptExchangeResolver,
   ],

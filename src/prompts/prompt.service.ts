@@ -8,11 +8,11 @@ import type { RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
 import type { ChatTemplate, PromptEntity, PromptType, PromptVersionEntity } from './prompt.entity.js';
 import { type PromptListArgs, PromptRepository, type PromptState, type PromptVersionListArgs } from './prompt.repository.js';
+import { newTemplates } from './new-templates.js';
 import { checkConfig } from './prompt-config.js';
+import { PromptIncludesService } from './prompt-includes.service.js';
 import { checkTags } from './prompt-library.service.js';
 import { ProtectedLabelService } from './protected-label.service.js';
-import { newTemplates } from './new-templates.js';
-import { PromptIncludesService } from './prompt-includes.service.js';
 import type { ReadyPrompt } from './ready-prompt.js';
 import { ReadyPromptsService } from './ready-prompts.service.js';
 
@@ -49,9 +49,9 @@ export class PromptService {
 
   /**
    * Adds an immutable version; the first one creates the prompt.
-   * @throws DomainError bad_input for a template that cannot be read, an inputSchema that does not fit it or a config that is
-   * wrong; not_found for a prompt that it includes; conflict when the prompt is of another type or archived, or when prompts
-   * would include each other; forbidden for a protected label.
+   * @throws DomainError bad_input for a template that cannot be read, an inputSchema that does not fit it or a config that is wrong;
+   * not_found for a prompt that it includes; conflict when the prompt is of another type or archived, or when prompts would
+   * include each other; forbidden for a protected label.
    */
   createVersion(ctx: RequestContext, input: NewPromptVersion): Promise<PromptVersionEntity> {
     checkName(input.name);
@@ -74,7 +74,7 @@ export class PromptService {
       });
       await this.prompts.setLabels(tx, prompt.id, version.version, labels);
       await this.includes.check(tx, version);
-      await this.readies.changed(tx);
+      await this.readsChanged(tx);
       return version;
     });
   }
@@ -82,8 +82,7 @@ export class PromptService {
   /**
    * Moves labels to a version.
    * @param expectedVersion the version that each label names now, as the caller saw it
-   * @throws DomainError not_found; conflict when another moved a label meanwhile, when the prompt is archived, or when prompts
-   * would include each other; forbidden for a protected label.
+   * @throws DomainError not_found; conflict when another moved a label meanwhile, the prompt is archived, or prompts would include each other; forbidden for a protected label.
    */
   setLabels(ctx: RequestContext, name: string, version: number, labels: string[], expectedVersion: number | null = null): Promise<PromptVersionEntity> {
     labels.forEach((label) => this.checkMovable(label));
@@ -97,7 +96,7 @@ export class PromptService {
       }
       await this.prompts.setLabels(tx, found.promptId, version, labels);
       await this.includes.check(tx, found);
-      await this.readies.changed(tx);
+      await this.readsChanged(tx);
       return found;
     });
   }
@@ -114,7 +113,7 @@ export class PromptService {
       const missing = labels.find((label) => !now.has(label));
       if (missing !== undefined) throw notFound('label', missing, `Prompt ${JSON.stringify(name)} carries ${[...now.keys()].sort().join(', ') || 'none'}.`);
       await this.prompts.removeLabels(tx, prompt.id, labels);
-      await this.readies.changed(tx);
+      await this.readsChanged(tx);
       return prompt;
     });
   }
@@ -187,6 +186,11 @@ export class PromptService {
     const [labels, prompt] = await Promise.all([this.loadLabels(ctx, promptId), this.load(ctx, promptId)]);
     const own = labels!.filter((label) => label.version === version).map((label) => label.label);
     return prompt?.latestVersion === version ? [...own, 'latest'] : own;
+  }
+
+  /** Called in each transaction that changes what a name, version or label reads. */
+  private readsChanged(tx: RequestContext): Promise<void> {
+    return this.readies.changed(tx);
   }
 
   private async lock(tx: RequestContext, name: string): Promise<PromptState> {

@@ -5,6 +5,8 @@ const entry = <Data extends z.ZodObject>(version: number, description: string, d
 
 const jobId = z.string().describe('The fine-tuning job.');
 const runId = z.string().describe('The evaluation run.');
+const experimentId = z.string().describe('The experiment.');
+const subject = z.string().describe('What it is about: `prompts:/name@label`, or the name of a deployment.');
 const code = z.string().describe('Why, stable, for programs.');
 const inbound = z.strictObject({
   inboundWebhookId: z.string().describe('Where it came in.'),
@@ -31,6 +33,18 @@ export const EVENT_TYPES = {
   'model.alias.moved': entry(1, 'An alias now names another version of its model.', z.strictObject({
     model: z.string().describe('Name of the model.'), alias: z.string(), version: z.int().describe('What the alias names now.'),
     previousVersion: z.int().nullable().describe('What it named before; null when it is new.'), modelVersionId: z.string().describe('Of the version it names now.'),
+  })),
+  'deployment.changed': entry(1, 'A deployment was made, changed or deleted; calls go by what is told here.', z.strictObject({
+    id: z.string().describe('The deployment.'), name: z.string(), change: z.enum(['created', 'updated', 'deleted']), revision: z.int(),
+    arms: z.array(z.strictObject({ target: z.string(), weight: z.int() })).describe('The targets that calls are split over, and their shares.'),
+    fallbacks: z.array(z.string()).describe('Targets that are asked when an arm has failed.'),
+  })),
+  'experiment.started': entry(1, 'An experiment began to take traffic.', z.strictObject({ id: experimentId, subject, arms: z.array(z.string()) })),
+  'experiment.stopped': entry(1, 'An experiment was ended by somebody, its subject perhaps moved to one of its arms.', z.strictObject({
+    id: experimentId, subject, promotedArm: z.string().nullable().describe('The arm that the subject names from now on; null when it stays as it is.'),
+  })),
+  'experiment.halted': entry(1, 'A guard of an experiment was violated: all traffic gets again what its subject names.', z.strictObject({
+    id: experimentId, subject, metric: z.string().describe('Of the guard.'), arm: z.string().describe('That violates it.'), message: z.string(),
   })),
   'webhook_endpoint.disabled': entry(1, 'An endpoint of the project was disabled for its failures; the other endpoints are told.', z.strictObject({
     id: z.string().describe('The endpoint.'),

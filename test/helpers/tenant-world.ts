@@ -123,9 +123,6 @@ async function signInbound(as: Gateway, id: string, secret: string): Promise<voi
 }
 
 async function makeData(as: Gateway, marker: string): Promise<Pick<World, 'prompt' | 'promptVersionId' | 'sparePrompt' | 'lamps' | 'items' | 'datasetVersionId' | 'fileId' | 'looseFileId'>> {
-  await as.graphql('mutation ($input: CreatePromptVersionInput!) { createPromptVersion(input: $input) { id } }', {
-    input: { name: `${marker}-part`, type: 'text', messages: [{ role: 'user', content: `Part of ${marker}` }], labels: ['production'] },
-  });
   const { createPromptVersion } = await as.graphql('mutation ($input: CreatePromptVersionInput!) { createPromptVersion(input: $input) { id } }', {
     input: { name: `${marker}-prompt`, messages: [{ role: 'user', content: `Of ${marker}: {{sentence}}` }], labels: ['production'] },
   });

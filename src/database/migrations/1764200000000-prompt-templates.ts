@@ -6,16 +6,16 @@ export class PromptTemplates1764200000000 implements MigrationInterface {
     await runner.query(`ALTER TABLE "evaluation_runs" ADD "prompt_pins" jsonb NOT NULL DEFAULT '{}'`);
     await runner.query(`ALTER TABLE "fine_tune_jobs" ADD "prompt_pins" jsonb NOT NULL DEFAULT '{}'`);
     await runner.query(`ALTER TABLE "prompt_versions" ADD "includes" text array NOT NULL DEFAULT '{}'`);
-    await runner.query(`ALTER TABLE "prompt_versions" ALTER COLUMN "includes" DROP DEFAULT`);
-    await runner.query(`ALTER TABLE "prompt_versions" ADD "input_schema" jsonb`);
+    await runner.query(`ALTER TABLE "prompt_versions" ADD "input_schema" jsonb NOT NULL DEFAULT '{}'`);
+    await runner.query(`ALTER TABLE "prompt_versions" ADD "input_schema_given" boolean NOT NULL DEFAULT false`);
     await runner.query(`UPDATE "prompt_versions" SET "input_schema" = jsonb_build_object('type', 'object', 'required', to_jsonb("variables"), 'properties',
       (SELECT coalesce(jsonb_object_agg(name, '{"type": ["string", "number", "boolean"]}'::jsonb), '{}') FROM unnest("variables") AS name))`);
-    await runner.query(`ALTER TABLE "prompt_versions" ALTER COLUMN "input_schema" SET NOT NULL`);
     await translateAll(runner, (content) => toLiquid(content));
   }
 
   /** Templates stay in Liquid. */
   async down(runner: QueryRunner): Promise<void> {
+    await runner.query(`ALTER TABLE "prompt_versions" DROP COLUMN "input_schema_given"`);
     await runner.query(`ALTER TABLE "prompt_versions" DROP COLUMN "input_schema"`);
     await runner.query(`ALTER TABLE "prompt_versions" DROP COLUMN "includes"`);
     await runner.query(`ALTER TABLE "fine_tune_jobs" DROP COLUMN "prompt_pins"`);

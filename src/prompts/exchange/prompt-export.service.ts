@@ -1,10 +1,8 @@
 import { Injectable } from '@nestjs/common';
-import { DomainError } from '../../common/errors.js';
 import { type Page, pageOf } from '../../common/pagination.js';
 import { checkLabel } from '../../common/references.js';
 import type { RequestContext } from '../../common/request-context.js';
-import { newTemplates } from '../new-templates.js';
-import { contentOf, sameContent } from '../prompt-content.js';
+import { contentOf } from '../prompt-content.js';
 import type { PromptEntity, PromptVersionEntity } from '../prompt.entity.js';
 import type { PromptListArgs } from '../prompt.repository.js';
 import { PromptService } from '../prompt.service.js';
@@ -33,16 +31,6 @@ export class PromptExportService {
 
   private async fileOf(ctx: RequestContext, prompt: PromptEntity, version: PromptVersionEntity): Promise<PromptFile> {
     const labels = (await this.prompts.loadLabels(ctx, prompt.id))!.filter((each) => each.version === version.version).map((each) => each.label);
-    return writePromptFile({ ...contentOf(version), inputSchema: isImplied(version) ? null : version.inputSchema, name: prompt.name, labels, commitMessage: version.commitMessage, description: prompt.description, promptTags: prompt.tags });
-  }
-}
-
-/** Whether the templates imply the schema of the variables, so that a file need not hold it. */
-function isImplied(version: PromptVersionEntity): boolean {
-  try {
-    return sameContent(contentOf(version), { ...contentOf(version), inputSchema: newTemplates({ type: version.type, messages: version.messages }).inputSchema });
-  } catch (error) {
-    if (error instanceof DomainError) return false; // made when the language was another
-    throw error;
+    return writePromptFile({ ...contentOf(version), name: prompt.name, labels, commitMessage: version.commitMessage, description: prompt.description, promptTags: prompt.tags });
   }
 }

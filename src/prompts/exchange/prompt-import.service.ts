@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { setImmediate } from 'node:timers/promises';
 import { DomainError } from '../../common/errors.js';
-import { newTemplates } from '../new-templates.js';
 import { PromptLibraryService } from '../prompt-library.service.js';
 import type { RequestContext } from '../../common/request-context.js';
 import { Database } from '../../database/database.js';
@@ -104,7 +103,7 @@ export class PromptImportService {
   }
 
   private async create(tx: RequestContext, prompt: ImportedPrompt, version: ImportedVersion, content: PromptContent, commitMessage: string | null): Promise<number> {
-    const made = await this.prompts.createVersion(tx, { ...content, inputSchema: version.inputSchema, name: prompt.name, labels: version.labels, commitMessage: commitMessage ?? version.commitMessage });
+    const made = await this.prompts.createVersion(tx, { ...content, name: prompt.name, labels: version.labels, commitMessage: commitMessage ?? version.commitMessage });
     return made.version;
   }
 
@@ -118,11 +117,11 @@ export class PromptImportService {
   }
 }
 
-/** @param numbers of what was imported before. @throws DomainError bad_input for a template that cannot be read. */
+/** @param numbers of what was imported before. */
 function contentIn({ type }: ImportedPrompt, version: ImportedVersion, numbers: Map<string, number>): PromptContent {
   const { config, tags, inputSchema } = version;
   const messages = version.messages((name, number) => numbers.get(`${name}/${number}`) ?? number);
-  return { type, messages, config, tags, inputSchema: inputSchema ?? newTemplates({ type, messages }).inputSchema };
+  return { type, messages, config, tags, inputSchema };
 }
 
 /** @throws DomainError what is wrong in the files, one to a line. */

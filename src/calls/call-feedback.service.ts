@@ -1,0 +1,131 @@
+import { Injectable } from '@nestjs/common';
+import { TypeID } from 'typeid-js';
+import { batchedLists } from '../common/batched.js';
+import { DomainError, notFound } from '../common/errors.js';
+import type { Page } from '../common/pagination.js';
+import type { RequestContext } from '../common/request-context.js';
+import { CallFeedbackRepository, type FeedbackListArgs } from './call-feedback.repository.js';
+import { CallRepository } from './call.repository.js';
+import { CallSettingsService } from './call-settings.service.js';
+import type { CallFeedbackEntity } from './call.entity.js';
+import { redacted } from './redactions.js';
+
+/** How one judges a call: at least one of the judgements. */
+export interface FeedbackInput {
+  callId?: string | null;
+  requestId?: string | null;
+  score?: number | null;
+  thumb?: boolean | null;
+  comment?: string | null;
+  correctedAnswer?: string | null;
+  preferredOverCallId?: string | null;
+  preferredOverAnswer?: string | null;
+  metadata?: Record<string, unknown> | null;
+}
+
+/** A call whose id is not older may be on its way to the log. */
+const ON_ITS_WAY_MS = 15 * 60_000;
+/** Clocks of other processes may be ahead. */
+const AHEAD_MS = 60_000;
+const MAX_TEXT = 100_000;
+const MAX_METADATA = 16;
+
+/** Judgements of calls. They are added, and never changed. */
+@Injectable()
+export class CallFeedbackService {
+  /** Of a call. */
+  readonly listOf = batchedLists((ctx, callIds, args: FeedbackListArgs) => this.feedback.listOf(ctx, callIds, args));
+
+  constructor(
+    private readonly feedback: CallFeedbackRepository,
+    private readonly calls: CallRepository,
+    private readonly settings: CallSettingsService,
+  ) {}
+
+  /**
+   * Judges a call. One that has only just ended need not be in the log yet: its id tells its time.
+   * @throws DomainError not_found for an older call that is not in the log, and a request that is not; bad_input.
+   */
+  async add(ctx: RequestContext, input: FeedbackInput): Promise<CallFeedbackEntity> {
+    check(input);
+    const { finders } = await this.settings.find(ctx);
+    const clean = (text: string | null | undefined) => (text == null ? null : finish(redacted(storable(text), finders)));
+    const callId = await this.callOf(ctx, input);
+    if (input.preferredOverCallId != null) {
+      await this.assertKnown(ctx, input.preferredOverCallId, 'preferredOverCallId');
+      if (input.preferredOverCallId === callId) throw new DomainError('bad_input', 'A call cannot be preferred over itself.', 'preferredOverCallId');
+    }
+    return this.feedback.add(ctx, {
+      callId, score: input.score ?? null, thumb: input.thumb ?? null, comment: clean(input.comment), correctedAnswer: clean(input.correctedAnswer),
+      preferredOverCallId: input.preferredOverCallId ?? null, preferredOverAnswer: clean(input.preferredOverAnswer), metadata: metadataOf(input.metadata, clean),
+    });
+  }
+
+  list(ctx: RequestContext, args: FeedbackListArgs): Promise<Page<CallFeedbackEntity>> {
+    return this.feedback.list(ctx, args);
+  }
+
+  /** @throws DomainError not_found. */
+  async find(ctx: RequestContext, id: string): Promise<CallFeedbackEntity> {
+    const found = await this.feedback.find(ctx, id);
+    if (!found) throw notFound('feedback', id);
+    return found;
+  }
+
+  private async callOf(ctx: RequestContext, { callId, requestId }: FeedbackInput): Promise<string> {
+    if (callId != null) {
+      await this.assertKnown(ctx, callId, 'callId');
+      return callId;
+    }
+    const call = await this.calls.findByRequestId(ctx, requestId!);
+    if (!call) throw notFound('call with the request id', requestId!, 'A call is in the log about a second after it has ended: ask again then, or name it by callId (header x-triad-call-id), which is taken at once.');
+    return call.id;
+  }
+
+  private async assertKnown(ctx: RequestContext, id: string, param: string): Promise<void> {
+    const age = Date.now() - timeOf(id, param);
+    if (age < -AHEAD_MS || age > ON_ITS_WAY_MS) {
+      if (!await this.calls.find(ctx, id)) throw notFound('call', id, 'Either it is kept no longer, or the project did not log it (query callLogging).');
+    }
+  }
+}
+
+/** @throws DomainError bad_input for what is no id of a call. */
+function timeOf(id: string, param: string): number {
+  try {
+    return Number.parseInt(TypeID.fromString(id, 'call').toUUID().replaceAll('-', '').slice(0, 12), 16);
+  } catch {
+    throw new DomainError('bad_input', `${JSON.stringify(id.slice(0, 100))} is no id of a call; it is in the answer's header x-triad-call-id, call_….`, param);
+  }
+}
+
+function check(input: FeedbackInput): void {
+  if ((input.callId == null) === (input.requestId == null)) throw new DomainError('bad_input', 'Name the call either by callId (header x-triad-call-id) or by requestId (header x-request-id).', 'callId');
+  const { score, thumb, comment, correctedAnswer, preferredOverCallId, preferredOverAnswer } = input;
+  if ([score, thumb, comment, correctedAnswer, preferredOverCallId, preferredOverAnswer].every((each) => each == null)) {
+    throw new DomainError('bad_input', 'Say something of the call: score, thumb, comment, correctedAnswer, preferredOverCallId or preferredOverAnswer.');
+  }
+  if (score != null && !Number.isFinite(score)) throw new DomainError('bad_input', `The score must be a finite number, not ${score}.`, 'score');
+  for (const [param, text] of Object.entries({ comment, correctedAnswer, preferredOverAnswer })) {
+    if (text != null && text.trim() === '') throw new DomainError('bad_input', `${param} is empty; leave it out.`, param);
+    if (text != null && text.length > MAX_TEXT) throw new DomainError('bad_input', `${param} has ${text.length} characters; at most ${MAX_TEXT} are kept.`, param);
+  }
+}
+
+/** As OpenAI's metadata of a request: few short texts by name. */
+function metadataOf(given: Record<string, unknown> | null | undefined, clean: (text: string) => string | null): Record<string, string> | null {
+  if (given == null) return null;
+  const entries = Object.entries(given);
+  const wrong = entries.find(([key, value]) => typeof value !== 'string' || value.length > 512 || key.length > 64);
+  if (wrong || entries.length > MAX_METADATA) {
+    throw new DomainError('bad_input', `metadata holds at most ${MAX_METADATA} texts of up to 512 characters, under names of up to 64${wrong ? `; ${JSON.stringify(wrong[0].slice(0, 64))} is none` : ''}.`, 'metadata');
+  }
+  return Object.fromEntries(entries.map(([key, value]) => [storable(key), clean(value as string)!]));
+}
+
+/** Postgres' texts hold neither NUL nor halves of characters. */
+const storable = (text: string): string => text.replace(/\0|\p{Cs}/gu, '\ufffd');
+
+function finish<T>(work: Generator<void, T>): T {
+  for (let step = work.next(); ; step = work.next()) if (step.done) return step.value;
+}

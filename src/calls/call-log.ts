@@ -1,0 +1,181 @@
+import { type BeforeApplicationShutdown, Inject, Injectable, Logger } from '@nestjs/common';
+import { setImmediate as yieldNow, setTimeout as wait } from 'node:timers/promises';
+import { Counter, Gauge } from 'prom-client';
+import { CONFIG, type Config } from '../config/config.js';
+import type { CallLogging, CallRecord } from './call-record.js';
+import { CallRowsRepository, isRefused } from './call-rows.repository.js';
+import { CallSettingsService } from './call-settings.service.js';
+import { rowOf, sizeOf } from './call-row.js';
+
+/** How long a call waits for others to be written with. */
+const FLUSH_MS = 250;
+/** Rows of a statement, and characters: whichever is reached first. */
+const BATCH_ROWS = 1_000;
+const BATCH_CHARACTERS = 2_000_000;
+/** How long the process' one thread is held at a time. */
+const SLICE_MS = 4;
+const RETRY_MS = 1_000;
+/** How long a process that ends waits for the rest to be written. */
+const DRAIN_MS = 5_000;
+
+export const callsWritten = new Counter({ name: 'triad_call_log_written_total', help: 'Calls written to the log' });
+export const callsDropped = new Counter({
+  name: 'triad_call_log_dropped_total', labelNames: ['reason'] as const,
+  help: 'Calls that are not in the log: buffer_full (Postgres away or too slow), refused (by Postgres, for what is in the row), shutdown (not written when the process ended)',
+});
+export const callsBuffered = new Gauge({ name: 'triad_call_log_buffered', help: 'Calls held in memory until they are in the log, when it was last written' });
+
+const dropped = { buffer_full: callsDropped.labels('buffer_full'), refused: callsDropped.labels('refused'), shutdown: callsDropped.labels('shutdown') };
+
+/**
+ * Writes calls to Postgres in batches: who adds one waits for nothing. Memory is bounded in rows and bytes; when it is full
+ * the newest calls are dropped and counted, so that what led to an outage stays. A process that is killed loses what it holds.
+ */
+@Injectable()
+export class CallLog implements BeforeApplicationShutdown {
+  private readonly logger = new Logger(CallLog.name);
+  private queue: CallRecord[] = [];
+  private sizes: number[] = [];
+  /** Those in the queue, and those being written. */
+  private held = { rows: 0, bytes: 0 };
+  private timer: NodeJS.Timeout | null = null;
+  private writing: Promise<void> | null = null;
+  private readonly closing = new AbortController();
+  private closed = false;
+
+  constructor(
+    private readonly settings: CallSettingsService,
+    private readonly rows: CallRowsRepository,
+    @Inject(CONFIG) private readonly config: Config,
+  ) {}
+
+  /** How much of its calls a project keeps; `metadata` until that is known. */
+  modeOf(projectId: string): CallLogging {
+    return this.settings.modeOf(projectId);
+  }
+
+  /** Takes a call that has ended; it is not to be changed any more. Never throws, and waits for nothing. */
+  add(record: CallRecord): void {
+    const bytes = sizeOf(record);
+    const { held } = this;
+    if (this.closed) return dropped.shutdown.inc();
+    if (held.rows >= this.config.TRIAD_CALL_LOG_BUFFER_ROWS || held.bytes + bytes > this.config.TRIAD_CALL_LOG_BUFFER_BYTES) return dropped.buffer_full.inc();
+    held.rows += 1;
+    held.bytes += bytes;
+    this.queue.push(record);
+    this.sizes.push(bytes);
+    this.timer ??= setTimeout(() => this.write(), FLUSH_MS).unref();
+  }
+
+  /** Writes what has been added so far, and waits for it, however long Postgres is away. */
+  async flush(): Promise<void> {
+    await this.writing;
+    await this.write();
+  }
+
+  /** After the last request and job, before the connections are closed. */
+  async beforeApplicationShutdown(): Promise<void> {
+    this.closing.abort();
+    await Promise.race([this.flush(), wait(DRAIN_MS, undefined, { ref: false })]);
+    this.closed = true;
+    if (this.held.rows === 0) return;
+    dropped.shutdown.inc(this.held.rows);
+    this.logger.warn(`${this.held.rows} calls were not written to the log before the process ended.`);
+  }
+
+  /** One batch after the other; what is added meanwhile waits for its own time. */
+  private write(): Promise<void> {
+    if (this.timer) clearTimeout(this.timer);
+    this.timer = null;
+    return this.writing ??= this.writeQueue().finally(() => {
+      this.writing = null;
+      if (this.queue.length > 0) this.timer ??= setTimeout(() => this.write(), FLUSH_MS).unref();
+    });
+  }
+
+  private async writeQueue(): Promise<void> {
+    const { queue, sizes } = this;
+    [this.queue, this.sizes] = [[], []];
+    const slice = new Slice();
+    let batch: string[] = [];
+    let [first, characters] = [0, 0];
+    for (let index = 0; index < queue.length; index += 1) {
+      const row = await this.prepare(queue[index]!, slice);
+      queue[index] = undefined!; // the row is enough; what was asked and answered may go
+      if (row !== null) characters += batch.push(row) && row.length;
+      if (index + 1 < queue.length && batch.length < BATCH_ROWS && characters < BATCH_CHARACTERS) continue;
+      if (batch.length > 0) await this.untilDone(() => this.insert(batch));
+      if (this.closed) return;
+      this.held.rows -= index + 1 - first;
+      for (; first <= index; first += 1) this.held.bytes -= sizes[first]!;
+      [batch, characters] = [[], 0];
+      callsBuffered.set(this.held.rows);
+    }
+  }
+
+  /** @returns null for a call that is not to be kept. */
+  private async prepare(record: CallRecord, slice: Slice): Promise<string | null> {
+    const known = this.settings.of(record.projectId);
+    const settings = known instanceof Promise ? await this.untilDone(() => this.settings.of(record.projectId)) : known;
+    if (!settings || settings.mode === 'off') return null;
+    try {
+      const work = rowOf(record, settings, this.config.TRIAD_CALL_LOG_BODY_LIMIT);
+      for (let step = work.next(); ; step = work.next()) {
+        if (slice.isOver()) await slice.letOthersRun();
+        if (step.done) return step.value;
+      }
+    } catch (error) {
+      dropped.refused.inc();
+      this.logger.error(`A call cannot be written to the log (${String(error)}): ${record.id}`);
+      return null;
+    }
+  }
+
+  /** A row that Postgres refuses is found by halves, so that the others are written. */
+  private async insert(batch: string[]): Promise<void> {
+    try {
+      await this.rows.insert(batch);
+      callsWritten.inc(batch.length);
+    } catch (error) {
+      if (!isRefused(error)) throw error;
+      if (batch.length > 1) {
+        const half = batch.length >> 1;
+        await this.untilDone(() => this.insert(batch.slice(0, half)));
+        await this.untilDone(() => this.insert(batch.slice(half)));
+        return;
+      }
+      dropped.refused.inc();
+      this.logger.error(`A call is not in the log, since Postgres refuses it (${error.message}): ${idOf(batch[0]!)}`);
+    }
+  }
+
+  /** Tries until it is done: what fails is Postgres. @returns null when the process ended first. */
+  private async untilDone<T>(work: () => T | Promise<T>): Promise<T | null> {
+    for (let failures = 0; !this.closed; failures += 1) {
+      try {
+        return await work();
+      } catch (error) {
+        if (failures === 0) this.logger.warn(`Calls are not written yet: ${(error as Error).message}`);
+        callsBuffered.set(this.held.rows);
+        await wait(this.closing.signal.aborted ? RETRY_MS / 10 : RETRY_MS, undefined, { ref: false, signal: this.closing.signal.aborted ? undefined : this.closing.signal }).catch(() => undefined);
+      }
+    }
+    return null;
+  }
+}
+
+const idOf = (row: string): string => (JSON.parse(row) as { id: string }).id;
+
+/** A stretch of time in which nothing else in the process runs. */
+class Slice {
+  private endsAt = performance.now() + SLICE_MS;
+
+  isOver(): boolean {
+    return performance.now() >= this.endsAt;
+  }
+
+  async letOthersRun(): Promise<void> {
+    await yieldNow();
+    this.endsAt = performance.now() + SLICE_MS;
+  }
+}

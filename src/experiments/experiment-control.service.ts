@@ -1,0 +1,88 @@
+import { Injectable } from '@nestjs/common';
+import { DomainError, notFound } from '../common/errors.js';
+import type { RequestContext } from '../common/request-context.js';
+import { Database } from '../database/database.js';
+import { DeploymentService } from '../deployments/deployment.service.js';
+import { RoutingService } from '../deployments/routing.service.js';
+import { PromptService } from '../prompts/prompt.service.js';
+import type { ExperimentArmEntity, ExperimentEntity } from './experiment.entity.js';
+import { ExperimentLifecycle, subjectOf } from './experiment.lifecycle.js';
+import { ExperimentRepository } from './experiment.repository.js';
+
+/** Starts and ends experiments. */
+@Injectable()
+export class ExperimentControlService {
+  constructor(
+    private readonly database: Database,
+    private readonly experiments: ExperimentRepository,
+    private readonly lifecycle: ExperimentLifecycle,
+    private readonly prompts: PromptService,
+    private readonly deployments: DeploymentService,
+    private readonly routing: RoutingService,
+  ) {}
+
+  /**
+   * Lets a draft take traffic: within a second, in all processes.
+   * @throws DomainError not_found; conflict when it is no draft, or another experiment of its subject runs.
+   */
+  start(ctx: RequestContext, id: string): Promise<ExperimentEntity> {
+    return this.database.transaction(ctx, async (tx) => {
+      const { experiment, arms } = await this.lock(tx, id);
+      if (!await this.lifecycle.start(tx, experiment, arms, await this.named(tx, experiment))) await this.refuseStart(tx, experiment);
+      return this.found(tx, id);
+    });
+  }
+
+  /**
+   * Ends an experiment and, with `promote`, has its subject name that arm from now on, all at once: the label is moved or the
+   * deployment pointed at it. A draft, and one that a guard halted, can be stopped as well.
+   * @throws DomainError not_found, bad_input for an arm that it has not; conflict when it is stopped already, or its
+   * subject does not name any more what it did when the experiment began; what moving the label or deployment throws.
+   */
+  stop(ctx: RequestContext, id: string, promote: string | null): Promise<ExperimentEntity> {
+    return this.database.transaction(ctx, async (tx) => {
+      const { experiment, arms } = await this.lock(tx, id);
+      const arm = promote === null ? null : arms.find(({ name }) => name === promote);
+      if (arm === undefined) throw new DomainError('bad_input', `The experiment has no arm ${JSON.stringify(promote)}; it has ${arms.map(({ name }) => name).join(', ')}.`, 'promote');
+      if (!await this.lifecycle.stop(tx, experiment, promote)) {
+        throw new DomainError('conflict', `Experiment ${id} is stopped already${experiment.promotedArm === null ? '' : `, and ${experiment.promotedArm} was promoted`}.`, 'id');
+      }
+      if (arm) await this.promote(tx, experiment, arm);
+      return this.found(tx, id);
+    });
+  }
+
+  private async promote(tx: RequestContext, experiment: ExperimentEntity, arm: ExperimentArmEntity): Promise<void> {
+    const { subject, subjectName, label } = experiment;
+    const named = await this.named(tx, experiment);
+    if (named === (subject === 'prompt' ? String(arm.promptVersion) : arm.model)) return;
+    const baseline = experiment.baseline ?? named;
+    if (named !== baseline) {
+      throw new DomainError('conflict', `${subjectOf(experiment)} names ${named} now, not ${baseline} as when the experiment began: another moved it. Stop without promote, and move it yourself if that is still right.`, 'promote');
+    }
+    if (subject === 'prompt') await this.prompts.setLabels(tx, subjectName, arm.promptVersion!, [label], Number(baseline));
+    else await this.routing.setTarget(tx, subjectName, baseline, arm.model!);
+  }
+
+  /** What the subject names now: the number of a version, or the name of a model. */
+  private async named(tx: RequestContext, { subject, subjectName, label }: ExperimentEntity): Promise<string> {
+    if (subject === 'prompt') return String((await this.prompts.fetch(tx, subjectName, { label })).version);
+    return (await this.deployments.findByName(tx, subjectName)).target;
+  }
+
+  private async refuseStart(tx: RequestContext, experiment: ExperimentEntity): Promise<never> {
+    if (experiment.status !== 'draft') throw new DomainError('conflict', `Experiment ${experiment.id} is ${experiment.status}; only a draft can be started. Make a new one with the same design.`, 'id');
+    const other = await this.experiments.findRunningOf(tx, experiment);
+    throw new DomainError('conflict', `${subjectOf(experiment)} has a running experiment already, ${JSON.stringify(other?.name)} (${other?.id}); stop it first.`, 'id');
+  }
+
+  private async lock(tx: RequestContext, id: string): Promise<{ experiment: ExperimentEntity; arms: ExperimentArmEntity[] }> {
+    const experiment = await this.experiments.lock(tx, id);
+    if (!experiment) throw notFound('experiment', id);
+    return { experiment, arms: await this.experiments.armsOf(tx, [id]) };
+  }
+
+  private async found(tx: RequestContext, id: string): Promise<ExperimentEntity> {
+    return (await this.experiments.find(tx, id))!;
+  }
+}
