@@ -139,8 +139,9 @@ async function makeData(as: Gateway, marker: string): Promise<Pick<World, 'promp
     input: { name: `${marker}-prompt`, messages: [{ role: 'user', content: `Of ${marker}: {{sentence}}` }], labels: ['production'] },
   });
   const sparePrompt = `${marker}/note`;
-  await as.graphql('mutation ($input: CreatePromptVersionInput!, $labels: [String!]!) { createPromptVersion(input: $input) { id } setProtectedPromptLabels(labels: $labels) }', {
-    input: { name: sparePrompt, type: 'text', messages: [{ role: 'user', content: `A note of ${marker}` }], labels: ['spare'] }, labels: [`${marker.toLowerCase()}-gold`],
+  await as.graphql('mutation ($input: CreatePromptVersionInput!, $below: CreatePromptVersionInput!, $labels: [String!]!) { createPromptVersion(input: $input) { id } below: createPromptVersion(input: $below) { id } setProtectedPromptLabels(labels: $labels) }', {
+    input: { name: sparePrompt, type: 'text', messages: [{ role: 'user', content: `A note of ${marker}` }], labels: ['spare'] },
+    below: { name: `${marker}/sub/note`, messages: [{ role: 'user', content: `Another of ${marker}` }] }, labels: [`${marker.toLowerCase()}-gold`],
   });
   const lamps = await uploadDataset(as, `${marker}-lamps`, sentences(0, 40).map((row) => ({ ...row, completion: `on ${marker}` })), { holdout: 0.2 });
   const items = await uploadDataset(as, `${marker}-items`, sentences(100, 120).map((row) => ({ ...row, completion: undefined, expected: `${marker}-gold` })), { format: 'prompt', holdout: 0.3 });
