@@ -1,4 +1,5 @@
 import { type BeforeApplicationShutdown, Inject, Injectable, Logger } from '@nestjs/common';
+import { createHmac } from 'node:crypto';
 import { setImmediate as yieldNow, setTimeout as wait } from 'node:timers/promises';
 import { Counter, Gauge } from 'prom-client';
 import { CONFIG, type Config } from '../config/config.js';
@@ -119,7 +120,7 @@ export class CallLog implements BeforeApplicationShutdown {
     const settings = known instanceof Promise ? await this.untilDone(() => this.settings.of(record.projectId)) : known;
     if (!settings || settings.mode === 'off') return null;
     try {
-      const work = rowOf(record, settings, this.config.TRIAD_CALL_LOG_BODY_LIMIT);
+      const work = rowOf(record, settings, this.config.TRIAD_CALL_LOG_BODY_LIMIT, (key) => this.pseudonym(record.projectId, key));
       for (let step = work.next(); ; step = work.next()) {
         if (slice.isOver()) await slice.letOthersRun();
         if (step.done) return step.value;
@@ -129,6 +130,11 @@ export class CallLog implements BeforeApplicationShutdown {
       this.logger.error(`A call cannot be written to the log (${String(error)}): ${record.id}`);
       return null;
     }
+  }
+
+  /** The same for the same key of a project; nobody without the server's secret can tell whose it is, or try names out. */
+  private pseudonym(projectId: string, key: string): string {
+    return createHmac('sha256', this.config.TRIAD_SECRET_KEY).update(`sticky key ${projectId} ${key}`).digest('base64url').slice(0, 16);
   }
 
   /** A row that Postgres refuses is found by halves, so that the others are written. */
