@@ -8,6 +8,7 @@ import { lexicographicSortSchema, printSchema } from 'graphql';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { AppModule } from '../src/app.module.js';
 import { withIdempotencyArgument } from '../src/commands/idempotency-argument.js';
+import { PROMPT_PATHS } from '../src/prompts/prompt.openapi.js';
 import { GATEWAY_PATHS } from '../src/gateway/gateway.openapi.js';
 import { describeErrors } from '../src/common/openai-errors.openapi.js';
 
@@ -32,6 +33,6 @@ const { version, description } = JSON.parse(readFileSync('package.json', 'utf8')
 const app = await NestFactory.create<NestFastifyApplication>(AppModule, new FastifyAdapter(), { preview: true, logger: ['error'] });
 const routes = SwaggerModule.createDocument(app, new DocumentBuilder().setOpenAPIVersion('3.1.0')
   .setTitle('Triad').setVersion(version).setDescription(description).setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0').addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key, `triad_…`' }).build());
-const document = describeErrors({ ...routes, paths: { ...routes.paths, ...GATEWAY_PATHS } });
+const document = describeErrors({ ...routes, paths: { ...routes.paths, ...GATEWAY_PATHS, ...PROMPT_PATHS } });
 writeFileSync('openapi.json', `${JSON.stringify(document, null, 2)}\n`);
 await app.close();

@@ -13,6 +13,7 @@ import { GatewayRoutes } from './gateway/gateway.routes.js';
 import { serveQueueBoard } from './observability/queue-board.js';
 import { observeRequests, requestIdOf } from './observability/request-observer.js';
 import { createLogger, ServiceLogger } from './observability/service-logger.js';
+import { PromptRoutes } from './prompts/prompt.routes.js';
 import { Queues } from './queue/queues.js';
 
 /** Builds the API without listening; main.ts, the generators and the tests share it. */
@@ -39,6 +40,7 @@ export async function createApplication(): Promise<NestFastifyApplication> {
     done();
   });
   await app.get(GatewayRoutes).serve(adapter.getInstance());
+  await app.get(PromptRoutes).serve(adapter.getInstance());
   await serveQueueBoard(adapter.getInstance(), app.get(AuthService), app.get(Queues));
   return app;
 }

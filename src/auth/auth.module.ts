@@ -6,6 +6,7 @@ import { ApiKeyResolver } from './api-key.resolver.js';
 import { ApiKeyService } from './api-key.service.js';
 import { AuthService } from './auth.service.js';
 import { BootstrapService } from './bootstrap.service.js';
+import { HotGuard } from './hot-guard.js';
 import { OidcIssuers } from './oidc-issuers.js';
 import { OidcService } from './oidc.service.js';
 import { ProjectRepository } from './project.repository.js';
@@ -16,10 +17,10 @@ import { RequestContextGuard } from './request-context.guard.js';
 @Global()
 @Module({
   providers: [
-    ApiKeyRepository, ProjectRepository, ApiKeyLookup, OidcIssuers, OidcService, AuthService, BootstrapService,
+    ApiKeyRepository, ProjectRepository, ApiKeyLookup, OidcIssuers, OidcService, AuthService, HotGuard, BootstrapService,
     ApiKeyService, ProjectService, ApiKeyResolver, ProjectResolver, ViewerResolver,
     { provide: APP_GUARD, useClass: RequestContextGuard },
   ],
-  exports: [AuthService],
+  exports: [AuthService, HotGuard],
 })
 export class AuthModule {}

@@ -1,13 +1,9 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { AuthService } from '../auth/auth.service.js';
-import { assertMay } from '../auth/requires-role.js';
+import { type Entered, HotGuard } from '../auth/hot-guard.js';
 import type { Operation } from '../calls/call-record.js';
 import { httpError } from '../common/http-error.filter.js';
 import { newId } from '../common/ids.js';
-import type { RequestContext } from '../common/request-context.js';
-import { AdmissionService } from '../limits/admission.service.js';
-import type { Reservation } from '../limits/buckets.js';
 import type { GatewayAnswer } from './answer-passer.js';
 import { estimateTokens } from './estimate.js';
 import { errorBody } from './event-shape.js';
@@ -30,8 +26,7 @@ export class GatewayRoutes {
   private readonly logger = new Logger('Gateway');
 
   constructor(
-    private readonly auth: AuthService,
-    private readonly admission: AdmissionService,
+    private readonly guard: HotGuard,
     private readonly gateway: GatewayService,
   ) {}
 
@@ -69,23 +64,17 @@ export class GatewayRoutes {
     return reply;
   }
 
-  /** Who calls, and whether it may; nothing is awaited when that is in memory. @throws DomainError unauthenticated, rate_limited, insufficient_quota. */
+  /** @throws DomainError unauthenticated, rate_limited, insufficient_quota. */
   private admit(operation: Operation, request: FastifyRequest, reply: FastifyReply): GatewayCall | Promise<GatewayCall> {
-    const { headers, id } = request;
-    // Anthropic's clients give the key by itself.
-    const authorization = headers.authorization ?? (operation === 'message' && typeof headers['x-api-key'] === 'string' ? `Bearer ${headers['x-api-key']}` : undefined);
-    const ctx = this.auth.recall(authorization, id);
-    if (ctx) return this.admitAs(ctx, operation, request, reply);
-    return this.auth.authenticate(authorization, id, headers['x-triad-project'] as string | undefined)
-      .then((known) => this.admitAs(known, operation, request, reply));
-  }
-
-  private admitAs(ctx: RequestContext, operation: Operation, request: FastifyRequest, reply: FastifyReply): GatewayCall | Promise<GatewayCall> {
-    assertMay(ctx, 'viewer');
+    const { headers } = request;
     const body = (request.body ?? {}) as Record<string, unknown>;
-    const start = (reservation: Reservation | undefined) => new GatewayCall(newId('call'), operation, ctx, body, headersOf(operation, request), reservation);
-    const admitted = this.admission.admitCall(ctx, () => estimateTokens(body, Number(request.headers['content-length']) || undefined), () => reply);
-    return admitted instanceof Promise ? admitted.then(start) : start(admitted);
+    const start = ({ ctx, reservation }: Entered) => new GatewayCall(newId('call'), operation, ctx, body, headersOf(operation, request), reservation);
+    const entered = this.guard.enter(request, reply, {
+      role: 'viewer', estimate: () => estimateTokens(body, Number(headers['content-length']) || undefined),
+      // Anthropic's clients give the key by itself.
+      authorization: operation === 'message' && typeof headers['x-api-key'] === 'string' ? `Bearer ${headers['x-api-key']}` : undefined,
+    });
+    return entered instanceof Promise ? entered.then(start) : start(entered);
   }
 
   /** Past Fastify's way of sending, which no hook needs here: an answer in one write, each event of a stream as it comes. */

@@ -1,24 +1,13 @@
-import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
-import { ApiBearerAuth, ApiBody, ApiOkResponse, ApiOperation, ApiParam, ApiPropertyOptional, ApiResponse } from '@nestjs/swagger';
+import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
+import { ApiBearerAuth, ApiBody, ApiOkResponse, ApiOperation, ApiPropertyOptional, ApiResponse } from '@nestjs/swagger';
 import { Transform, Type } from 'class-transformer';
-import { IsBoolean, IsInt, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
+import { IsBoolean, IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import { Ctx } from '../auth/carrier.js';
-import { LABEL_PATTERN, NAME_PATTERN } from '../common/references.js';
 import type { RequestContext } from '../common/request-context.js';
 import type { PromptVersionEntity } from './prompt.entity.js';
 import { PROMPT_SCHEMAS } from './prompt.openapi.js';
 import { newVersionOf, promptObject, versionObject } from './prompt-rest.js';
 import { PromptService } from './prompt.service.js';
-
-const label = { pattern: LABEL_PATTERN.source };
-
-class FetchPromptQuery {
-  @ApiPropertyOptional({ ...label, description: 'Without it and without version: production' })
-  @IsOptional() @Matches(LABEL_PATTERN, { message: 'label must be 1–36 of a–z, 0–9, _, ., -' }) label?: string;
-
-  @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: 2_147_483_647 })
-  @IsOptional() @Type(() => Number) @IsInt() @Min(1) @Max(2_147_483_647) version?: number;
-}
 
 class ListPromptsQuery {
   @ApiPropertyOptional({ description: '`next` of the page before' }) @IsOptional() @IsString() after?: string;
@@ -53,15 +42,6 @@ export class PromptController {
   @HttpCode(201)
   async create(@Ctx() ctx: RequestContext, @Body() body: unknown) {
     return this.objectOf(ctx, await this.prompts.createVersion(ctx, newVersionOf(body)));
-  }
-
-  /** Names hold slashes, which some clients escape and some do not. */
-  @ApiOperation({ summary: 'One version of a prompt', description: 'By number or label, not both; with neither the one labelled production.' })
-  @ApiParam({ name: 'path', description: 'The name, whose slashes may stay as they are', schema: { type: 'string', minLength: 1, maxLength: 200, pattern: NAME_PATTERN.source, examples: ['house/call'] } })
-  @ApiOkResponse({ description: 'The version', schema: PROMPT_SCHEMAS.version })
-  @Get('*')
-  async fetch(@Ctx() ctx: RequestContext, @Param() { '*': name }: { '*': string }, @Query() { label, version }: FetchPromptQuery) {
-    return this.objectOf(ctx, await this.prompts.fetch(ctx, name, { label: label ?? null, version: version ?? null }));
   }
 
   private async objectOf(ctx: RequestContext, version: PromptVersionEntity) {

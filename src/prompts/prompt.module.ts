@@ -14,6 +14,7 @@ import { PromptLibraryService } from './prompt-library.service.js';
 import { PromptRepository } from './prompt.repository.js';
 import { PromptController } from './prompt.controller.js';
 import { PromptResolver, PromptVersionResolver } from './prompt.resolver.js';
+import { PromptRoutes } from './prompt.routes.js';
 import { PromptService } from './prompt.service.js';
 import { ProtectedLabelRepository } from './protected-label.repository.js';
 import { ProtectedLabelService } from './protected-label.service.js';
@@ -23,7 +24,7 @@ import { ReadyPromptsService } from './ready-prompts.service.js';
   imports: [ModelModule],
   controllers: [PromptController],
   providers: [
-    PromptRepository, PromptService, PromptResolver, PromptVersionResolver, PromptIncludeRepository, PromptIncludesService, ReadyPromptsService,
+    PromptRoutes, PromptRepository, PromptService, PromptResolver, PromptVersionResolver, PromptIncludeRepository, PromptIncludesService, ReadyPromptsService,
     ProtectedLabelRepository, ProtectedLabelService, PromptFolderRepository, PromptLibraryService, PromptLibraryResolver, PromptFolderResolver, PromptUseResolver,
     PromptDiffService, PromptDiffResolver, PromptVersionsRepository, PromptExportService, PromptImportService, PromptExchangeResolver,
   ],

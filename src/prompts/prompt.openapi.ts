@@ -1,3 +1,4 @@
+import type { OpenAPIObject } from '@nestjs/swagger';
 import { LABEL_PATTERN, NAME_PATTERN } from '../common/references.js';
 import { ChatRoleEnum, PromptTypeEnum } from './prompt.types.js';
 
@@ -49,4 +50,20 @@ export const PROMPT_SCHEMAS = {
       commitMessage: nullable,
     },
   } as object,
+};
+
+/** The route that `PromptRoutes` serves without Nest, which would describe it. */
+export const PROMPT_PATHS: OpenAPIObject['paths'] = {
+  '/v1/prompts/{path}': {
+    get: {
+      operationId: 'fetchPrompt', tags: ['Prompts'], security: [{ bearer: [] }],
+      summary: 'One version of a prompt', description: 'By number or label, not both; with neither the one labelled production. Right within a second after a label moved.',
+      parameters: [
+        { name: 'path', in: 'path', required: true, description: 'The name, whose slashes may stay as they are', schema: { type: 'string', minLength: 1, maxLength: 200, pattern: NAME_PATTERN.source, examples: ['house/call'] } as object },
+        { name: 'label', in: 'query', required: false, description: 'Without it and without version: production', schema: { type: 'string', pattern: LABEL_PATTERN.source } },
+        { name: 'version', in: 'query', required: false, schema: { type: 'integer', minimum: 1, maximum: 2_147_483_647 } },
+      ],
+      responses: { 200: { description: 'The version', content: { 'application/json': { schema: version } } } },
+    },
+  },
 };

@@ -8,6 +8,8 @@ import type { PromptVersionEntity } from './prompt.entity.js';
 import { PromptIncludesService } from './prompt-includes.service.js';
 import { type CompiledVersion, compileVersion, type ReadyPrompt, readyPrompt } from './ready-prompt.js';
 
+/** Of notices that what a prompt's name, label or number stands for has changed, or what is told of it. */
+export const PROMPTS_TOPIC = 'prompts';
 /** Versions whose templates are kept parsed; they never change. */
 const MAX_COMPILED = 2_000;
 const MAX_READY = 10_000;
@@ -26,7 +28,7 @@ export class ReadyPromptsService {
     notifications: Notifications,
     private readonly includes: PromptIncludesService,
   ) {
-    this.remembered = new Remembered(database, notifications, { topic: 'prompts', freshMs: 1_000, max: MAX_READY });
+    this.remembered = new Remembered(database, notifications, { topic: PROMPTS_TOPIC, freshMs: 1_000, max: MAX_READY });
   }
 
   /**

@@ -53,7 +53,7 @@ export class UpstreamUnreachable extends DomainError {}
 export function call(upstream: Upstream, path: string, body?: object | string, signal?: CancelSignal): Promise<UpstreamAnswer> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
-      reject(signal.reason);
+      reject(asError(signal.reason));
       return;
     }
     const exchange = new Exchange(upstream, resolve, reject, signal);
