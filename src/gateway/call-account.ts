@@ -68,7 +68,7 @@ function recordOf(call: GatewayCall, { status, errorCode, streamed, answer }: Ca
   const { model, metadata } = body;
   return {
     id: call.id, projectId: ctx.projectId, at: call.at, principal: ctx.principal, requestId: ctx.requestId, operation: call.operation,
-    model: typeof model === 'string' ? model : '', target: target ? (target.kind === 'provider' ? candidate!.name : `models:/${modelOf(target)}`) : null,
+    model: typeof model === 'string' ? model : '', target: target ? (target.kind === 'provider' ? candidate.name : `models:/${modelOf(target)}`) : null,
     deploymentId: call.deploymentId, providerId: target?.kind === 'provider' ? target.provider.id : null, modelVersionId: target?.kind === 'registry' ? target.version.id : null,
     promptVersionId: call.promptVersionId, promptMessages: call.promptMessages, variables: withTexts ? call.variables : null,
     experimentId: experiment?.experimentId ?? null, arm: experiment?.arm ?? null, stickyKey: call.stickyKey,

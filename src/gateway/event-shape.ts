@@ -1,5 +1,5 @@
 import { createParser } from 'eventsource-parser';
-import { DomainError } from '../common/errors.js';
+import { type DomainError } from '../common/errors.js';
 import { httpError } from '../common/http-error.filter.js';
 import type { Dialogue } from './dialogue.js';
 import type { GatewayCall } from './gateway-call.js';

@@ -36,8 +36,9 @@ export class GatewayService {
     try {
       const { model, prompt } = checkRequest(call.operation, call.body);
       call.request = call.body;
-      const filled = prompt ? this.filler.fill(call, prompt) : null;
-      const route = await this.routeOf(call, model ?? (filled instanceof Promise ? await filled : filled) ?? '');
+      let named = prompt && this.filler.fill(call, prompt);
+      if (named instanceof Promise) named = await named;
+      const route = await this.routeOf(call, model ?? named ?? '');
       const arm = pickArm(route.policy, route.id, stickyKeyOf(route.policy, call.stickyKey, call.ctx.principal));
       return route.policy.cache ? await this.throughCache(call, route, arm) : await this.fetch(call, route, arm, null, {});
     } catch (error) {

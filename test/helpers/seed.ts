@@ -29,7 +29,7 @@ export async function seedProject(manager: EntityManager, home: string, projectI
 
 async function seedRow(manager: EntityManager, projectId: string, name: string, index: number, endpointId: string): Promise<void> {
   const prompt = { id: newId('prm'), projectId, name, type: 'chat' as const, latestVersion: 2 };
-  const promptVersion = { projectId, promptId: prompt.id, name, type: 'chat' as const, messages: [], variables: [], config: {}, tags: [], ...by };
+  const promptVersion = { projectId, promptId: prompt.id, name, type: 'chat' as const, messages: [], variables: [], inputSchema: { type: 'object' }, includes: [`${name}@production`], config: {}, tags: [], ...by };
   const promptVersionId = newId('prmv');
   await manager.insert(PromptEntity, prompt);
   await manager.insert(PromptVersionEntity, [{ ...promptVersion, id: promptVersionId, version: 1 }, { ...promptVersion, id: newId('prmv'), version: 2 }]);

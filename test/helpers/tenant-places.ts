@@ -71,11 +71,13 @@ const PROMPTS = {
   'ImportPromptsInput.commitMessage': free(),
   'CreatePromptVersionInput.name': fresh((w) => `${w.marker}-prompt`),
   'CreatePromptVersionInput.type': free('chat'),
+  'CreatePromptVersionInput.inputSchema': free(),
   'CreatePromptVersionInput.config': free({}),
   'CreatePromptVersionInput.labels': free(['production']),
   'CreatePromptVersionInput.tags': free([]),
   'CreatePromptVersionInput.commitMessage': free(),
   'ChatMessageInput.role': free('user'),
+  // Of a prompt it may include another by name: test/integration/prompt-templates.spec.ts.
   'ChatMessageInput.content': free('hi'),
 } satisfies Values;
 

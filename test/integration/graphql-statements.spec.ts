@@ -16,7 +16,7 @@ const SHORT_LISTS = new Set([
   'Query._entities', 'Query.compareEvaluations', 'Query.licences', 'Query.protectedPromptLabels', 'Query.renderPrompt', 'Query.webhookEventTypes', 'Artefact.files', 'AuditEntry.changes',
   'DatasetVersion.tags', 'FineTuneJob.checkpoints', 'FineTuneJob.metrics', 'ImportedPrompt.movedLabels', 'Licence.duties', 'Licence.families', 'LimitsReport.key', 'LimitsReport.project',
   'Lineage.edges', 'Lineage.nodes', 'ModelVersion.aliases', 'Prompt.labels', 'Prompt.tags', 'PromptDiff.addedTags', 'PromptDiff.config', 'PromptDiff.inputSchema', 'PromptDiff.messages',
-  'PromptDiff.removedTags', 'PromptMessageChange.hunks', 'PromptUse.newest', 'PromptVersion.labels', 'PromptVersion.messages', 'PromptVersion.tags', 'PromptVersion.use', 'PromptVersion.variables',
+  'PromptDiff.removedTags', 'PromptMessageChange.hunks', 'PromptUse.newest', 'PromptVersion.includes', 'PromptVersion.labels', 'PromptVersion.messages', 'PromptVersion.tags', 'PromptVersion.use', 'PromptVersion.variables',
   'Provider.headers', 'Provider.prices', 'ProviderTest.models',
   'RewardReport.slices', 'RetryPolicy.alsoOn', 'RoutingPolicy.arms', 'RoutingPolicy.fallbacks', 'WebhookDelivery.attempts', 'WebhookEndpoint.eventTypes',
 ]);

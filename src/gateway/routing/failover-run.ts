@@ -57,6 +57,7 @@ export class FailoverRun<T> {
   private last: Attempted<T> | null = null;
   private lastCandidate: Candidate | null = null;
   private allBusy = true;
+  private allAway = true;
   private retryAfterMs: number | null = null;
 
   constructor(
@@ -163,6 +164,7 @@ export class FailoverRun<T> {
     this.lastCandidate = candidate;
     this.tried.push(`${candidate.name} (${failed.why})`);
     this.allBusy &&= failed.busy;
+    this.allAway &&= attempted.error instanceof DomainError && attempted.error.code === 'unavailable';
     if (failed.retryAfterMs !== null) this.retryAfterMs = Math.min(this.retryAfterMs ?? Infinity, failed.retryAfterMs);
   }
 
@@ -198,7 +200,7 @@ export class FailoverRun<T> {
       if (last.answer !== undefined) return { answer: last.answer, candidate: lastCandidate!, attempts: this.attempts, deadline: this.deadline };
     }
     this.drop();
-    const code = this.attempts === 0 ? 'unavailable' : this.allBusy ? 'rate_limited' : 'upstream_failed';
+    const code = this.attempts === 0 || this.allAway ? 'unavailable' : this.allBusy ? 'rate_limited' : 'upstream_failed';
     const restingMs = this.resting === this.tried.length ? this.route.policy.breaker!.openSeconds * 1000 : null;
     throw new FailoverError(code, `No target answered. Tried: ${this.tried.join('; ')}.`, this.attempts, this.retryAfterMs ?? restingMs);
   }
