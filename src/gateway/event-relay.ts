@@ -64,7 +64,9 @@ export class EventRelay implements StreamSink {
   }
 
   fail(error: Error): void {
-    this.finish(this.done ? null : reasonOf(error));
+    // Who leaves has the upstream cancelled, which then fails; that is heard of first.
+    if (this.out.destroyed) this.left();
+    else this.finish(this.done ? null : reasonOf(error));
   }
 
   private pass(end: number, count: number): boolean {

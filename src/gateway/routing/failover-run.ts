@@ -1,4 +1,4 @@
-import { Cancellation, type CancelSignal, reasonOf } from '../../common/cancellation.js';
+import { Cancellation, type CancelSignal } from '../../common/cancellation.js';
 import { DomainError, type ErrorCode } from '../../common/errors.js';
 import { type AttemptOutcome, countDeniedRetry } from './attempt-metrics.js';
 import type { Pass } from './breaker.js';
@@ -113,7 +113,7 @@ export class FailoverRun<T> {
       outcome = verdict.failed ? 'failed' : 'answered';
       return { answer, error: null, failed: verdict.failed ? verdict : null };
     } catch (error) {
-      if (this.signal.aborted) throw reasonOf(this.signal);
+      if (this.signal.aborted) throw this.signal.reason;
       const failed = verdictOfError(error);
       if (!failed) throw error;
       outcome = error instanceof TimedOut ? 'timed_out' : 'unreachable';
@@ -126,7 +126,7 @@ export class FailoverRun<T> {
   /** The attempt, or its failure when it takes too long or the caller leaves; then it is aborted, and not waited for. */
   private inTime(candidate: Candidate): Promise<T> {
     const { signal, deadline } = this;
-    if (signal.aborted) return Promise.reject(reasonOf(signal));
+    if (signal.aborted) return Promise.reject(signal.reason);
     const own = new Cancellation();
     const attempting = this.driver.attempt(candidate, own);
     return new Promise((resolve, reject) => {
@@ -135,7 +135,7 @@ export class FailoverRun<T> {
         own.abort(reason);
         reject(reason);
       };
-      const leave = () => stop(reasonOf(signal));
+      const leave = () => stop(signal.reason);
       const { firstByteMs, totalMs } = this.route.policy.timeouts;
       const leftMs = Math.max(0, deadline - performance.now());
       const timer = setTimeout(() => stop(new TimedOut('upstream_failed', leftMs < firstByteMs ? `no answer when the ${totalMs} ms of the call were over` : `no answer within ${firstByteMs} ms`)), Math.min(firstByteMs, leftMs));
@@ -211,10 +211,10 @@ const asError = (error: unknown): Error => (error instanceof Error ? error : new
 /** @throws the signal's reason when it fires. */
 function pause(ms: number, signal: CancelSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(reasonOf(signal));
+    if (signal.aborted) return reject(signal.reason);
     const leave = () => {
       clearTimeout(timer);
-      reject(reasonOf(signal));
+      reject(signal.reason);
     };
     const timer = setTimeout(() => {
       signal.removeEventListener('abort', leave);
