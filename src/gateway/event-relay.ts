@@ -64,7 +64,7 @@ export class EventRelay implements StreamSink {
   }
 
   fail(error: Error): void {
-    // Who leaves has the upstream cancelled, which then fails; that is heard of first.
+    // The client's leaving ends the source too, and may be heard of here first.
     if (this.out.destroyed) this.left();
     else this.finish(this.done ? null : reasonOf(error));
   }

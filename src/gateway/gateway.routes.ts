@@ -108,6 +108,7 @@ export class GatewayRoutes {
 
   private sendError(operation: Operation, request: FastifyRequest, reply: FastifyReply, error: unknown): void {
     const { status, body, expected } = httpError(error);
+    if (status === 401) Object.assign(body.error, { type: 'invalid_request_error', code: 'invalid_api_key' }); // OpenAI's words
     if (!expected) this.logger.error(`${request.method} ${request.url} ${request.id}: ${error instanceof Error ? error.stack : String(error)}`);
     void reply.status(status).header('content-type', JSON_TYPE).send(JSON.stringify(errorBody({ operation }, status, body.error, request.id)));
   }

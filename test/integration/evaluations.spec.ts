@@ -268,22 +268,6 @@ describe('evaluations', () => {
     await expect(start(input)).rejects.toMatchObject({ code });
   });
 
-  it('asks with what its prompt included when it was asked for, and says so in the lineage', async () => {
-    const create = async (name: string, content: string, type = 'text') => (await gateway.graphql('mutation ($input: CreatePromptVersionInput!) { createPromptVersion(input: $input) { id } }',
-      { input: { name, type, messages: [{ role: 'user', content }], labels: ['production'] } }))['createPromptVersion'].id as string;
-    const part = await create('part', 'Is it');
-    const whole = await create('whole', '{% render "part" %} {{number}}?');
-    const { id } = await start({ prompt: 'prompts:/whole' });
-    await create('part', 'Could it be');
-    const from = fake.seen.length;
-    await process(id);
-    expect(new Set(fake.seen.slice(from).filter(({ path }) => path === '/v1/chat/completions').map(({ body }) => body.messages[0].content.replace(/\d+/, 'N')))).toEqual(new Set(['Is it N?']));
-    const edges = await gateway.app.get(Database).platform.query<{ from_id: string }[]>("SELECT from_id FROM lineage_edges WHERE to_id = $1 AND relation = 'rendered_with' ORDER BY from_id", [id]);
-    expect(edges.map((edge) => edge.from_id)).toEqual([part, whole].sort());
-    await create('picture', '{{number}}', 'image');
-    await expect(start({ prompt: 'prompts:/picture' })).rejects.toMatchObject({ code: 'bad_input', message: expect.stringContaining('asks for images') });
-  });
-
   it.each([
     ['a reward as gold', { grader: { type: 'length', input: '{{sample.output_text}}', per: 1 } }, 'bad_input'],
     ['a grader that is none', { grader: { type: 'string_check' } }, 'bad_input'],

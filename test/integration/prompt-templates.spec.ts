@@ -103,6 +103,21 @@ describe('templates of prompts', () => {
     expect(await render('cycle/b')).toBe('b a');
   });
 
+  it('goes to files and back: includes, and a schema only where the author gave it', async () => {
+    const inputSchema = { type: 'object', properties: { city: { type: 'string', maxLength: 20 } }, required: ['city'] };
+    await create('files/part', 'of {{city}}', { inputSchema });
+    await create('files/whole', 'The mayor {% render "files/part" %}{% if year %} in {{year}}{% endif %}.');
+    const { exportPrompts } = await gateway.graphql('{ exportPrompts(label: "latest", filter: { folder: "files" }, orderBy: { field: name, direction: asc }) { nodes { path content } } }');
+    const files = exportPrompts.nodes as { path: string; content: string }[];
+    expect(files.map(({ content }) => content.includes('inputSchema'))).toEqual([true, false]);
+    const bring = (key?: string) => gateway.graphql('mutation ($input: ImportPromptsInput!) { importPrompts(input: $input) { name outcome } }', { input: { files: files.toReversed() } }, key);
+    expect((await bring())['importPrompts'].map((each: { outcome: string }) => each.outcome)).toEqual(['unchanged', 'unchanged']);
+    await bring(gateway.otherKey);
+    const { renderPrompt } = await gateway.graphql(RENDER, { ref: 'prompts:/files/whole', variables: { city: 'Rome' } }, gateway.otherKey);
+    expect(renderPrompt[0].content).toBe('The mayor of Rome.');
+    await expect(gateway.graphql(RENDER, { ref: 'prompts:/files/whole', variables: { city: 'R'.repeat(21) } }, gateway.otherKey)).rejects.toMatchObject({ code: 'undefined_variable', message: expect.stringContaining('20 characters') });
+  });
+
   it('lets only one of two changes pass that make a cycle together', async () => {
     for (let round = 0; round < 5; round += 1) {
       const [a, b] = [`both/a${round}`, `both/b${round}`];

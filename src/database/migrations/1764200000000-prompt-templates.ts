@@ -34,8 +34,7 @@ async function translateAll(runner: QueryRunner, translate: (content: string) =>
     for (const { id, messages } of rows) {
       const translated = messages.map((message) => ({ ...message, content: translate(message.content) }));
       if (translated.some(({ content }, index) => content !== messages[index]!.content)) {
-        await runner.query(`ALTER TABLE "prompt_versions" ADD "input_schema_given" boolean NOT NULL DEFAULT false`);
-    await runner.query(`UPDATE "prompt_versions" SET "messages" = $2 WHERE "id" = $1`, [id, JSON.stringify(translated)]);
+        await runner.query(`UPDATE "prompt_versions" SET "messages" = $2 WHERE "id" = $1`, [id, JSON.stringify(translated)]);
       }
     }
     if (rows.length === 0) return;
