@@ -51,6 +51,8 @@ interface Attempted<T> {
 export class FailoverRun<T> {
   private readonly deadline: number;
   private readonly tried: string[] = [];
+  /** The whole call's time has ended; a timer may say so a little before the clock does. */
+  private isOver = false;
   private attempts = 0;
   private repeats = 0;
   private resting = 0;
@@ -75,7 +77,7 @@ export class FailoverRun<T> {
     for (let index = 0; index < candidates.length; index += 1) {
       const answer = await this.ask(candidates[index]!, index + 1 < candidates.length);
       if (answer) return answer;
-      if (performance.now() >= this.deadline) break;
+      if (this.isOver || performance.now() >= this.deadline) break;
     }
     return this.fail();
   }
@@ -138,7 +140,11 @@ export class FailoverRun<T> {
       const leave = () => stop(signal.reason);
       const { firstByteMs, totalMs } = this.route.policy.timeouts;
       const leftMs = Math.max(0, deadline - performance.now());
-      const timer = setTimeout(() => stop(new TimedOut('upstream_failed', leftMs < firstByteMs ? `no answer when the ${totalMs} ms of the call were over` : `no answer within ${firstByteMs} ms`)), Math.min(firstByteMs, leftMs));
+      const late = () => {
+        this.isOver = leftMs <= firstByteMs;
+        stop(new TimedOut('upstream_failed', this.isOver ? `no answer when the ${totalMs} ms of the call were over` : `no answer within ${firstByteMs} ms`));
+      };
+      const timer = setTimeout(late, Math.min(firstByteMs, leftMs));
       signal.addEventListener('abort', leave, { once: true });
       attempting.then((answer) => {
         clearTimeout(timer);
@@ -179,7 +185,7 @@ export class FailoverRun<T> {
    */
   private waitBefore(candidate: Candidate, { again, retryAfterMs }: Failed, hasNext: boolean): number | null {
     const { retries } = this.route.policy;
-    if (!again || this.repeats >= retries.max) return null;
+    if (!again || this.isOver || this.repeats >= retries.max) return null;
     if (retryAfterMs !== null && (hasNext || retryAfterMs > retries.retryAfterCapMs)) return null;
     const waitMs = Math.max(retryAfterMs ?? 0, Math.random() * Math.min(retries.backoffCapMs, retries.backoffBaseMs * 2 ** this.repeats));
     const now = performance.now();
