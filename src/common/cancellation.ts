@@ -1,13 +1,11 @@
 /** What is needed of an AbortSignal to hear of a cancellation: an AbortSignal is one, and so is a Cancellation. */
 export interface CancelSignal {
   readonly aborted: boolean;
-  readonly reason: unknown;
+  /** Once it is aborted. */
+  readonly reason: Error;
   addEventListener(type: 'abort', listener: () => void, options?: { once?: boolean }): void;
   removeEventListener(type: 'abort', listener: () => void): void;
 }
-
-/** Why a signal fired, as what is thrown for it. */
-export const reasonOf = ({ reason }: CancelSignal): Error => (reason instanceof Error ? reason : new Error(String(reason)));
 
 /**
  * An AbortController and its signal in one, for what is made for every call: Node's own costs ten microseconds and much

@@ -1,4 +1,4 @@
-import { Cancellation, type CancelSignal, reasonOf } from '../../common/cancellation.js';
+import { Cancellation, type CancelSignal } from '../../common/cancellation.js';
 import { DomainError, type ErrorCode } from '../../common/errors.js';
 import { type AttemptOutcome, countDeniedRetry } from './attempt-metrics.js';
 import type { Pass } from './breaker.js';
@@ -51,6 +51,8 @@ interface Attempted<T> {
 export class FailoverRun<T> {
   private readonly deadline: number;
   private readonly tried: string[] = [];
+  /** The whole call's time has ended; a timer may say so a little before the clock does. */
+  private isOver = false;
   private attempts = 0;
   private repeats = 0;
   private resting = 0;
@@ -75,7 +77,7 @@ export class FailoverRun<T> {
     for (let index = 0; index < candidates.length; index += 1) {
       const answer = await this.ask(candidates[index]!, index + 1 < candidates.length);
       if (answer) return answer;
-      if (performance.now() >= this.deadline) break;
+      if (this.isOver || performance.now() >= this.deadline) break;
     }
     return this.fail();
   }
@@ -113,7 +115,7 @@ export class FailoverRun<T> {
       outcome = verdict.failed ? 'failed' : 'answered';
       return { answer, error: null, failed: verdict.failed ? verdict : null };
     } catch (error) {
-      if (this.signal.aborted) throw reasonOf(this.signal);
+      if (this.signal.aborted) throw this.signal.reason;
       const failed = verdictOfError(error);
       if (!failed) throw error;
       outcome = error instanceof TimedOut ? 'timed_out' : 'unreachable';
@@ -126,7 +128,7 @@ export class FailoverRun<T> {
   /** The attempt, or its failure when it takes too long or the caller leaves; then it is aborted, and not waited for. */
   private inTime(candidate: Candidate): Promise<T> {
     const { signal, deadline } = this;
-    if (signal.aborted) return Promise.reject(reasonOf(signal));
+    if (signal.aborted) return Promise.reject(signal.reason);
     const own = new Cancellation();
     const attempting = this.driver.attempt(candidate, own);
     return new Promise((resolve, reject) => {
@@ -135,10 +137,14 @@ export class FailoverRun<T> {
         own.abort(reason);
         reject(reason);
       };
-      const leave = () => stop(reasonOf(signal));
+      const leave = () => stop(signal.reason);
       const { firstByteMs, totalMs } = this.route.policy.timeouts;
       const leftMs = Math.max(0, deadline - performance.now());
-      const timer = setTimeout(() => stop(new TimedOut('upstream_failed', leftMs < firstByteMs ? `no answer when the ${totalMs} ms of the call were over` : `no answer within ${firstByteMs} ms`)), Math.min(firstByteMs, leftMs));
+      const late = () => {
+        this.isOver = leftMs <= firstByteMs;
+        stop(new TimedOut('upstream_failed', this.isOver ? `no answer when the ${totalMs} ms of the call were over` : `no answer within ${firstByteMs} ms`));
+      };
+      const timer = setTimeout(late, Math.min(firstByteMs, leftMs));
       signal.addEventListener('abort', leave, { once: true });
       attempting.then((answer) => {
         clearTimeout(timer);
@@ -179,7 +185,7 @@ export class FailoverRun<T> {
    */
   private waitBefore(candidate: Candidate, { again, retryAfterMs }: Failed, hasNext: boolean): number | null {
     const { retries } = this.route.policy;
-    if (!again || this.repeats >= retries.max) return null;
+    if (!again || this.isOver || this.repeats >= retries.max) return null;
     if (retryAfterMs !== null && (hasNext || retryAfterMs > retries.retryAfterCapMs)) return null;
     const waitMs = Math.max(retryAfterMs ?? 0, Math.random() * Math.min(retries.backoffCapMs, retries.backoffBaseMs * 2 ** this.repeats));
     const now = performance.now();
@@ -211,10 +217,10 @@ const asError = (error: unknown): Error => (error instanceof Error ? error : new
 /** @throws the signal's reason when it fires. */
 function pause(ms: number, signal: CancelSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(reasonOf(signal));
+    if (signal.aborted) return reject(signal.reason);
     const leave = () => {
       clearTimeout(timer);
-      reject(reasonOf(signal));
+      reject(signal.reason);
     };
     const timer = setTimeout(() => {
       signal.removeEventListener('abort', leave);

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Cancellation, type CancelSignal, reasonOf } from '../../common/cancellation.js';
+import { Cancellation, type CancelSignal } from '../../common/cancellation.js';
 import { DomainError } from '../../common/errors.js';
 import { type RoutingChange, routingTo, routingWith } from '../../deployments/routing-policy.js';
 import { Failover } from './failover.js';
@@ -13,7 +13,7 @@ type Script = (signal: CancelSignal) => Promise<Reply>;
 const ok: Script = () => Promise.resolve({ status: 200 });
 const status = (code: number, headers: Record<string, string> = {}, error?: Reply['error']): Script => () => Promise.resolve({ status: code, headers, ...(error && { error }) });
 const unreachable: Script = () => Promise.reject(new DomainError('upstream_failed', 'does not answer'));
-const never: Script = (signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(reasonOf(signal))));
+const never: Script = (signal) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
 const candidate = (name: string): Candidate => ({ name, provider: name, key: `k ${name}`, target: {} as never, problem: null });
 
 /** Targets `a`, `b`, … each answer by their script, the last line of it for ever. */
