@@ -13,6 +13,7 @@ import { redacted } from './redactions.js';
 /** How one judges a call: at least one of the judgements. */
 export interface FeedbackInput {
   callId?: string | null;
+  /** Looked at without a callId only. */
   requestId?: string | null;
   score?: number | null;
   thumb?: boolean | null;
@@ -49,7 +50,7 @@ export class CallFeedbackService {
   async add(ctx: RequestContext, input: FeedbackInput): Promise<CallFeedbackEntity> {
     check(input);
     const { finders } = await this.settings.find(ctx);
-    const clean = (text: string | null | undefined) => (text == null ? null : finish(redacted(storable(text), finders)));
+    const clean = (text: string | null | undefined) => (text == null ? null : finish(redacted(text, finders)));
     const callId = await this.callOf(ctx, input);
     if (input.preferredOverCallId != null) {
       await this.assertKnown(ctx, input.preferredOverCallId, 'preferredOverCallId');
@@ -100,7 +101,7 @@ function timeOf(id: string, param: string): number {
 }
 
 function check(input: FeedbackInput): void {
-  if ((input.callId == null) === (input.requestId == null)) throw new DomainError('bad_input', 'Name the call either by callId (header x-triad-call-id) or by requestId (header x-request-id).', 'callId');
+  if (input.callId == null && input.requestId == null) throw new DomainError('bad_input', 'Name the call by callId (header x-triad-call-id) or by requestId (header x-request-id).', 'callId');
   const { score, thumb, comment, correctedAnswer, preferredOverCallId, preferredOverAnswer } = input;
   if ([score, thumb, comment, correctedAnswer, preferredOverCallId, preferredOverAnswer].every((each) => each == null)) {
     throw new DomainError('bad_input', 'Say something of the call: score, thumb, comment, correctedAnswer, preferredOverCallId or preferredOverAnswer.');
@@ -120,11 +121,8 @@ function metadataOf(given: Record<string, unknown> | null | undefined, clean: (t
   if (wrong || entries.length > MAX_METADATA) {
     throw new DomainError('bad_input', `metadata holds at most ${MAX_METADATA} texts of up to 512 characters, under names of up to 64${wrong ? `; ${JSON.stringify(wrong[0].slice(0, 64))} is none` : ''}.`, 'metadata');
   }
-  return Object.fromEntries(entries.map(([key, value]) => [storable(key), clean(value as string)!]));
+  return Object.fromEntries(entries.map(([key, value]) => [key, clean(value as string)!]));
 }
-
-/** Postgres' texts hold neither NUL nor halves of characters. */
-const storable = (text: string): string => text.replace(/\0|\p{Cs}/gu, '\ufffd');
 
 function finish<T>(work: Generator<void, T>): T {
   for (let step = work.next(); ; step = work.next()) if (step.done) return step.value;

@@ -1,10 +1,11 @@
 import { type BeforeApplicationShutdown, Inject, Injectable, Logger } from '@nestjs/common';
+import { createHmac } from 'node:crypto';
 import { setImmediate as yieldNow, setTimeout as wait } from 'node:timers/promises';
-import { Counter, Gauge } from 'prom-client';
 import { CONFIG, type Config } from '../config/config.js';
+import { callsBuffered, callsDropped, callsWritten } from '../observability/metrics.js';
 import type { CallLogging, CallRecord } from './call-record.js';
 import { CallRowsRepository, isRefused } from './call-rows.repository.js';
-import { CallSettingsService } from './call-settings.service.js';
+import { type CallSettings, CallSettingsService } from './call-settings.service.js';
 import { rowOf, sizeOf } from './call-row.js';
 
 /** How long a call waits for others to be written with. */
@@ -17,13 +18,6 @@ const SLICE_MS = 4;
 const RETRY_MS = 1_000;
 /** How long a process that ends waits for the rest to be written. */
 const DRAIN_MS = 5_000;
-
-export const callsWritten = new Counter({ name: 'triad_call_log_written_total', help: 'Calls written to the log' });
-export const callsDropped = new Counter({
-  name: 'triad_call_log_dropped_total', labelNames: ['reason'] as const,
-  help: 'Calls that are not in the log: buffer_full (Postgres away or too slow), refused (by Postgres, for what is in the row), shutdown (not written when the process ended)',
-});
-export const callsBuffered = new Gauge({ name: 'triad_call_log_buffered', help: 'Calls held in memory until they are in the log, when it was last written' });
 
 const dropped = { buffer_full: callsDropped.labels('buffer_full'), refused: callsDropped.labels('refused'), shutdown: callsDropped.labels('shutdown') };
 
@@ -64,7 +58,7 @@ export class CallLog implements BeforeApplicationShutdown {
     held.bytes += bytes;
     this.queue.push(record);
     this.sizes.push(bytes);
-    this.timer ??= setTimeout(() => this.write(), FLUSH_MS).unref();
+    this.timer ??= setTimeout(() => void this.write(), FLUSH_MS).unref();
   }
 
   /** Writes what has been added so far, and waits for it, however long Postgres is away. */
@@ -89,7 +83,7 @@ export class CallLog implements BeforeApplicationShutdown {
     this.timer = null;
     return this.writing ??= this.writeQueue().finally(() => {
       this.writing = null;
-      if (this.queue.length > 0) this.timer ??= setTimeout(() => this.write(), FLUSH_MS).unref();
+      if (this.queue.length > 0) this.timer ??= setTimeout(() => void this.write(), FLUSH_MS).unref();
     });
   }
 
@@ -100,7 +94,8 @@ export class CallLog implements BeforeApplicationShutdown {
     let batch: string[] = [];
     let [first, characters] = [0, 0];
     for (let index = 0; index < queue.length; index += 1) {
-      const row = await this.prepare(queue[index]!, slice);
+      const preparing = this.prepare(queue[index]!, slice);
+      const row = preparing instanceof Promise ? await preparing : preparing;
       queue[index] = undefined!; // the row is enough; what was asked and answered may go
       if (row !== null) characters += batch.push(row) && row.length;
       if (index + 1 < queue.length && batch.length < BATCH_ROWS && characters < BATCH_CHARACTERS) continue;
@@ -113,22 +108,52 @@ export class CallLog implements BeforeApplicationShutdown {
     }
   }
 
-  /** @returns null for a call that is not to be kept. */
-  private async prepare(record: CallRecord, slice: Slice): Promise<string | null> {
-    const known = this.settings.of(record.projectId);
-    const settings = known instanceof Promise ? await this.untilDone(() => this.settings.of(record.projectId)) : known;
-    if (!settings || settings.mode === 'off') return null;
+  /** Sync where nothing takes long. @returns null for a call that is not to be kept. */
+  private prepare(record: CallRecord, slice: Slice): string | null | Promise<string | null> {
     try {
-      const work = rowOf(record, settings, this.config.TRIAD_CALL_LOG_BODY_LIMIT);
+      const settings = this.settings.of(record.projectId);
+      if (settings instanceof Promise || slice.isOver()) return this.prepareInTime(record, slice);
+      if (settings.mode === 'off') return null;
+      const work = this.rowOf(record, settings);
       for (let step = work.next(); ; step = work.next()) {
-        if (slice.isOver()) await slice.letOthersRun();
         if (step.done) return step.value;
+        if (slice.isOver()) return this.finish(record, work, slice);
       }
     } catch (error) {
-      dropped.refused.inc();
-      this.logger.error(`A call cannot be written to the log (${String(error)}): ${record.id}`);
-      return null;
+      return this.refuse(record, error);
     }
+  }
+
+  private async prepareInTime(record: CallRecord, slice: Slice): Promise<string | null> {
+    await slice.letOthersRun();
+    const settings = await this.untilDone(() => this.settings.of(record.projectId));
+    return settings && settings.mode !== 'off' ? this.finish(record, this.rowOf(record, settings), slice) : null;
+  }
+
+  private async finish(record: CallRecord, work: Generator<void, string>, slice: Slice): Promise<string | null> {
+    try {
+      for (let step = work.next(); ; step = work.next()) {
+        if (step.done) return step.value;
+        if (slice.isOver()) await slice.letOthersRun();
+      }
+    } catch (error) {
+      return this.refuse(record, error);
+    }
+  }
+
+  private refuse(record: CallRecord, error: unknown): null {
+    dropped.refused.inc();
+    this.logger.error(`A call cannot be written to the log (${String(error)}): ${record.id}`);
+    return null;
+  }
+
+  private rowOf(record: CallRecord, settings: CallSettings): Generator<void, string> {
+    return rowOf(record, settings, this.config.TRIAD_CALL_LOG_BODY_LIMIT, (key) => this.pseudonym(record.projectId, key));
+  }
+
+  /** The same for the same key of a project; nobody without the server's secret can tell whose it is, or try names out. */
+  private pseudonym(projectId: string, key: string): string {
+    return createHmac('sha256', this.config.TRIAD_SECRET_KEY).update(`sticky key ${projectId} ${key}`).digest('base64url').slice(0, 16);
   }
 
   /** A row that Postgres refuses is found by halves, so that the others are written. */

@@ -17,7 +17,7 @@ export class Percentiles {
 export class CallStats {
   @Field(() => String, { nullable: true, description: 'The group; of an hour or a day its beginning (ISO 8601). Null: those without.' }) key: string | null;
   @Field(() => Float) calls: number;
-  @Field(() => Float) errors: number;
+  @Field(() => Float) failed: number;
   @Field(() => Float) cached: number;
   @Field(() => Float) promptTokens: number;
   @Field(() => Float) completionTokens: number;

@@ -32,7 +32,7 @@ export const MAX_GROUPS = 1_000;
 export interface CallStatsRow {
   key: string | null;
   calls: number;
-  errors: number;
+  failed: number;
   cached: number;
   promptTokens: number;
   completionTokens: number;
@@ -81,15 +81,15 @@ export class CallRepository {
   async stats(ctx: RequestContext, filter: CallFilter, group: StatsGroup): Promise<CallStatsRow[]> {
     const percentiles = (column: string) => `percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY ${column})`;
     const query = this.matching(ctx, filter).select(GROUPS[group], 'key').addSelect('count(*)::float8', 'calls')
-      .addSelect('count(call.errorCode)::float8', 'errors').addSelect('count(*) FILTER (WHERE call.cached)::float8', 'cached')
+      .addSelect('count(call.errorCode)::float8', 'failed').addSelect('count(*) FILTER (WHERE call.cached)::float8', 'cached')
       .addSelect('sum(call.promptTokens)::float8', 'promptTokens').addSelect('sum(call.completionTokens)::float8', 'completionTokens').addSelect('sum(call.cost)', 'cost')
       .addSelect(percentiles('call.latencyMs'), 'latencyMs').addSelect(percentiles('call.firstTokenMs'), 'firstTokenMs')
       .groupBy(GROUPS[group]).orderBy(group === 'hour' || group === 'day' ? '"key"' : '"calls"', 'DESC').limit(MAX_GROUPS);
     if (filter.text != null) {
       query.andWhere('call.id IN (SELECT triad_calls_matching(:words, :low, :high, :limit, true))', { words: filter.text, ...namedBounds(filter), limit: Number.MAX_SAFE_INTEGER });
     }
-    const rows = await query.getRawMany<CallStatsRow & { firstTokenMs: (number | null)[] }>();
-    return rows.map((row) => ({ ...row, firstTokenMs: row.firstTokenMs?.[0] == null ? null : row.firstTokenMs }));
+    const rows = await query.getRawMany<Omit<CallStatsRow, 'firstTokenMs'> & { firstTokenMs: (number | null)[] | null }>();
+    return rows.map((row) => ({ ...row, firstTokenMs: row.firstTokenMs?.[0] == null ? null : row.firstTokenMs as [number, number, number] }));
   }
 
   private matching(ctx: RequestContext, filter: CallFilter | null | undefined): SelectQueryBuilder<CallEntity> {

@@ -110,6 +110,11 @@ export class CallFeedbackResolver {
   call(@Ctx() ctx: RequestContext, @Parent() { callId }: CallFeedbackEntity) {
     return this.calls.load(ctx, callId);
   }
+
+  @ResolveField(() => Call, { nullable: true, description: 'The call of preferredOverCallId, likewise.' })
+  preferredOver(@Ctx() ctx: RequestContext, @Parent() { preferredOverCallId }: CallFeedbackEntity) {
+    return preferredOverCallId === null ? null : this.calls.load(ctx, preferredOverCallId);
+  }
 }
 
 @Resolver()

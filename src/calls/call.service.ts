@@ -61,7 +61,10 @@ export class CallService {
     const ids = calls.map(({ id }) => id);
     const bodies = byId(await this.calls.bodies(ctx, calls.filter(({ logged }) => logged === 'full').map(({ id }) => id)));
     const judged = byParent(ids, await this.feedback.on(ctx, ids), ({ callId }) => callId);
-    return calls.map((call) => ({ ...call, ...bodies.get(call.id) ?? { variables: null, request: null, answer: null }, id: call.id, feedback: judged.get(call.id) ?? [] }));
+    return calls.map((call) => {
+      const { variables = null, request = null, answer = null } = bodies.get(call.id) ?? {};
+      return { ...call, variables, request, answer, feedback: judged.get(call.id)! };
+    });
   }
 
   findByIds(ctx: RequestContext, ids: readonly string[]): Promise<CallEntity[]> {

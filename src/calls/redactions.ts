@@ -6,7 +6,7 @@ import type { Redaction } from './call.entity.js';
 interface Finder {
   replacement: string;
   /** Where the first match that starts at `from` or later lies in `text`; null: there is none. */
-  find(text: string, from: number): { start: number; end: number } | null;
+  find: (text: string, from: number) => { start: number; end: number } | null;
 }
 
 /** As a caller sets it. */

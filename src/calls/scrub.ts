@@ -115,9 +115,10 @@ class Copy {
   }
 
   private object(object: Record<string, unknown>, depth: number): unknown {
-    const copy: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
+    const copy: Record<string, unknown> = {};
     for (const name in object) {
       if (this.full()) break;
+      if (name === '__proto__') continue; // it would be set, not kept
       copy[name] = this.of(object[name], copy, name, name, depth + 1);
     }
     return copy;

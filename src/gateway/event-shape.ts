@@ -6,7 +6,7 @@ import type { Dialogue } from './dialogue.js';
 import type { GatewayCall } from './gateway-call.js';
 import { messageError } from './protocols/messages-answer.js';
 import { MessageWriter } from './protocols/messages-events.js';
-import type { EventReader, Json, OpenAiError, ServerEvent } from './protocols/protocol.js';
+import { asksForUsage, type EventReader, type Json, type OpenAiError, type ServerEvent, tellsUsageOnly } from './protocols/protocol.js';
 
 /** How a stream's events are passed on. */
 export interface EventShape {
@@ -37,7 +37,9 @@ export function shapeOf(call: GatewayCall, dialogue: Dialogue): EventShape {
     return { translate: (events) => ({ seen: events, told: events }), endsIn: lastOf(call.operation), failure };
   }
   const read = reader ?? (({ data }: ServerEvent) => [data]);
-  return { translate: (events) => translated(events, read, writer), endsIn: (seen) => DONE.test(seen.trimEnd()) || FAILED.test(seen), failure };
+  const tell = writer ? (payload: string) => writer.write(payload)
+    : (payload: string) => (tellsUsageOnly(payload) && !asksForUsage(call.request) ? '' : frame(payload));
+  return { translate: (events) => translated(events, read, tell), endsIn: (seen) => DONE.test(seen.trimEnd()) || FAILED.test(seen), failure };
 }
 
 /** Whether the last event of an upstream that is passed on as it is, is among the events. An error is one: nothing is to be added to it. */
@@ -47,11 +49,12 @@ function lastOf(operation: Operation): (events: string) => boolean {
   return (events) => DONE.test(events.trimEnd()) || FAILED.test(events);
 }
 
-function translated(events: string, read: EventReader, writer: MessageWriter | null): { seen: string; told: string } {
+const frame = (payload: string): string => `data: ${payload}\n\n`;
+
+function translated(events: string, read: EventReader, tell: (payload: string) => string): { seen: string; told: string } {
   const payloads: string[] = [];
   createParser({ onEvent: (event) => payloads.push(...read(event)) }).feed(events);
-  const seen = payloads.map((payload) => `data: ${payload}\n\n`).join('');
-  return { seen, told: writer ? payloads.map((payload) => writer.write(payload)).join('') : seen };
+  return { seen: payloads.map(frame).join(''), told: payloads.map(tell).join('') };
 }
 
 function messageFailure(error: DomainError, requestId: string): string {

@@ -64,7 +64,7 @@ const FIELDS: Record<Operation, Record<string, Kind>> = {
     tools: OBJECTS, tool_choice: OBJECT, thinking: OBJECT, metadata: OBJECT, output_config: OBJECT,
   },
 };
-/** What must be given, save `messages` and `prompt` where the other one is. */
+/** What must be given, save with a registered prompt, whose config may hold it. */
 const REQUIRED: Record<Operation, readonly string[]> = { chat: ['messages'], completion: [], embedding: ['input'], image: ['prompt'], message: ['messages', 'max_tokens'] };
 
 const PROMPT_FIELDS: Record<string, Kind> = { ref: TEXT, name: TEXT, label: TEXT, version: WHOLE, variables: OBJECT };
@@ -98,7 +98,7 @@ export function checkRequest(operation: Operation, body: unknown): CheckedReques
   checkTypes(FIELDS[operation], body, '');
   const { model, messages } = body;
   const prompt = isObject(body['prompt']) ? promptOf(body['prompt']) : null;
-  for (const name of REQUIRED[operation]) if (body[name] == null && !(name === 'messages' && prompt)) throw missing(name);
+  for (const name of REQUIRED[operation]) if (body[name] == null && !prompt) throw missing(name);
   if ((model == null || model === '') && !prompt) throw missing('model');
   if (Array.isArray(messages)) {
     if (messages.length === 0 && !prompt) throw empty('messages', 'array');

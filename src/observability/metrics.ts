@@ -1,5 +1,5 @@
 /** What the service counts as it happens, in prom-client's default registry. What it looks up when asked is in state-metrics.ts. */
-import { Counter, Histogram } from 'prom-client';
+import { Counter, Gauge, Histogram } from 'prom-client';
 
 const REQUEST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const JOB_SECONDS = [0.01, 0.05, 0.1, 0.5, 1, 5, 30, 60, 300, 1800, 7200, 43_200];
@@ -35,3 +35,12 @@ export const gatewayCost = new Counter({
 });
 
 export const outboxRelayed = new Counter({ name: 'triad_outbox_relayed_total', help: 'Outbox rows put on queues' });
+
+export const callsWritten = new Counter({ name: 'triad_call_log_written_total', help: 'Calls written to the log' });
+
+export const callsDropped = new Counter({
+  name: 'triad_call_log_dropped_total', labelNames: ['reason'] as const,
+  help: 'Calls that are not in the log: buffer_full (Postgres away or too slow), refused (for what is in the row), shutdown (not written when the process ended)',
+});
+
+export const callsBuffered = new Gauge({ name: 'triad_call_log_buffered', help: 'Calls held in memory until they are in the log, when it was last written' });

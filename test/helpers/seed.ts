@@ -2,11 +2,13 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EntityManager } from 'typeorm';
 import { ApiKeyEntity } from '../../src/auth/auth.entity.js';
+import { CallEntity, CallFeedbackEntity } from '../../src/calls/call.entity.js';
 import { AuditChangeEntity, AuditEntryEntity } from '../../src/commands/command.entity.js';
 import { newId } from '../../src/common/ids.js';
 import { DatasetEntity, DatasetVersionEntity } from '../../src/datasets/dataset.entity.js';
 import { DeploymentEntity, ProviderEntity } from '../../src/deployments/deployment.entity.js';
 import { EvaluationRunEntity, EvaluationSampleEntity, EvaluationSuiteEntity } from '../../src/evaluations/evaluation.entity.js';
+import { ExperimentArmEntity, ExperimentEntity } from '../../src/experiments/experiment.entity.js';
 import { FineTuneCheckpointEntity, FineTuneEventEntity, FineTuneJobEntity } from '../../src/fine-tune-jobs/fine-tune-job.entity.js';
 import { ArtefactEntity, LineageEdgeEntity, ModelAliasEntity, ModelEntity, ModelVersionEntity } from '../../src/models/model.entity.js';
 import { PromptEntity, PromptLabelEntity, PromptVersionEntity } from '../../src/prompts/prompt.entity.js';
@@ -34,6 +36,15 @@ async function seedRow(manager: EntityManager, projectId: string, name: string, 
   await manager.insert(PromptEntity, prompt);
   await manager.insert(PromptVersionEntity, [{ ...promptVersion, id: promptVersionId, version: 1 }, { ...promptVersion, id: newId('prmv'), version: 2 }]);
   await manager.insert(PromptLabelEntity, { projectId, promptId: prompt.id, label: 'production', version: 1 });
+
+  const experiment = { id: newId('exp'), projectId, name, subject: 'prompt' as const, subjectName: name, label: 'production', control: 'a', primaryMetric: 'cost' as const };
+  await manager.insert(ExperimentEntity, {
+    ...experiment, status: 'halted', allocation: 1, alpha: 0.05, expectedUnits: 1000, observeSeconds: 0, weightings: [[1, 1]], guards: [{ metric: 'cost', maxWorse: 1, limit: null }],
+    halt: { metric: 'cost', arm: 'b', message: 'x' }, startedAt: new Date(), ...by,
+  });
+  await manager.insert(ExperimentArmEntity, ['a', 'b'].map((arm, position) => ({
+    id: newId('arm'), projectId, experimentId: experiment.id, name: arm, position, weight: 1, promptVersionId: position === 0 ? promptVersionId : null, promptVersion: position + 1,
+  })));
 
   const dataset = { id: newId('ds'), projectId, name, format: 'sft' as const, latestVersion: 1 };
   const datasetVersionId = newId('dsv');
@@ -73,6 +84,13 @@ async function seedRow(manager: EntityManager, projectId: string, name: string, 
   await manager.insert(InboundWebhookEntity, { id: newId('whin'), projectId, provider: 'standard', encryptedSecret: 'x' });
   // The project's own key is one of the rows.
   if (index > 0) await manager.insert(ApiKeyEntity, { id: newId('key'), projectId, name, hash: `${projectId} ${name}`, role: 'viewer' });
+
+  const callId = newId('call');
+  await manager.insert(CallEntity, {
+    id: callId, projectId, at: new Date(), logged: 'full', principal: 'key:test', requestId: name, operation: 'chat', model: name, promptVersionId, modelVersionId: baseId, status: 200, streamed: false, cached: false,
+    attempts: 1, latencyMs: index, promptTokens: 1, completionTokens: 1, cost: 0, variables: {}, request: {}, answer: {},
+  });
+  await manager.insert(CallFeedbackEntity, { id: newId('fb'), projectId, callId, principal: 'key:test', thumb: true });
 
   await manager.insert(ProviderEntity, { id: newId('prov'), projectId, name, baseUrl: 'https://example.com/v1' });
   await manager.insert(DeploymentEntity, { id: newId('dep'), projectId, name, target: `models:/${name}` });

@@ -238,12 +238,37 @@ const EDGES = {
   'Mutation.rotateInboundWebhookSecret(overlapSeconds:)': free(),
 } satisfies Record<string, Place | Place[]>;
 
+const TRIED_MODELS: Values = { 'CreateExperimentInput.subject': reference((w) => w.deployment) };
+const EXPERIMENTS = {
+  'Query.experiment(id:)': [reference((w) => w.experimentId), reference((w) => w.draftExperimentId)],
+  'Mutation.startExperiment(id:)': reference((w) => w.draftExperimentId),
+  'Mutation.reshareExperiment(id:)': reference((w) => w.experimentId),
+  'Mutation.stopExperiment(id:)': reference((w) => w.experimentId),
+  'Mutation.stopExperiment(promote:)': free(),
+  'ReshareExperimentInput.allocation': free(0.5),
+  'ExperimentWeightInput.arm': free('new'),
+  'ExperimentWeightInput.weight': free(2),
+  'CreateExperimentInput.name': fresh((w) => `${w.marker}-experiment`),
+  'CreateExperimentInput.subject': [reference((w) => `${w.prompt}@tried`), reference((w) => w.deployment, { 'ExperimentArmInput.target': reference((w) => `${w.provider}/x`) })],
+  'ExperimentArmInput.name': free('new'),
+  'ExperimentArmInput.weight': free(),
+  'ExperimentArmInput.target': [reference((w) => `${w.prompt}/2`), reference((w) => `${w.provider}/x`, TRIED_MODELS), reference((w) => `${w.base}/1`, TRIED_MODELS)],
+  ...Object.fromEntries(['hypothesis', 'control', 'allocation', 'alpha', 'expectedUnits', 'observeSeconds'].map((name) => [`CreateExperimentInput.${name}`, free()])),
+  'CreateExperimentInput.primaryMetric': free('cost'),
+  'ExperimentGuardInput.metric': free('cost'),
+  'ExperimentGuardInput.maxWorse': free(1),
+  'ExperimentGuardInput.limit': free(),
+  'ExperimentFilter.subjectName': reference((w) => `${w.marker}-prompt`),
+  'ExperimentFilter.status': free(),
+  'ExperimentFilter.subject': free(),
+} satisfies Record<string, Place | Place[]>;
+
 const named = (type: string): Values => ({ [`${type}Filter.nameContains`]: reference((w) => w.marker), [`${type}Filter.namePrefix`]: reference((w) => w.marker) });
 const open = (type: string, ...conditions: string[]): Values => Object.fromEntries(conditions.map((name) => [`${type}Filter.${name}`, free()]));
 /** Of things by their keys, as a federation gateway asks for them. */
 const entity = (type: string, of: (world: World) => unknown): Place => reference((w) => [{ __typename: type, ...(of(w) as object) }]);
 const LISTS = {
-  ...['ApiKey', 'Dataset', 'Deployment', 'EvaluationSuite', 'Model', 'Project', 'Prompt', 'Provider'].reduce<Values>((all, type) => ({ ...all, ...named(type) }), {}),
+  ...['ApiKey', 'Dataset', 'Deployment', 'EvaluationSuite', 'Experiment', 'Model', 'Project', 'Prompt', 'Provider'].reduce<Values>((all, type) => ({ ...all, ...named(type) }), {}),
   ...open('ApiKey', 'role'), ...open('InboundWebhook', 'provider'), ...open('WebhookEndpoint', 'disabled'), ...open('Dataset', 'format'), ...open('DatasetVersion', 'licence', 'sealed'), ...open('EvaluationSuite', 'sealed'), ...open('Prompt', 'archived', 'label', 'tag', 'type'),
   ...open('EvaluationRun', 'status'), ...open('EvaluationSample', 'chosen', 'maxGold', 'minGold'), ...open('FineTuneEvent', 'attempt', 'type'),
   ...open('FineTuneJob', 'method', 'status'), ...open('ModelVersion', 'kind', 'licence'), ...open('PromptVersion', 'tag'),
@@ -257,6 +282,7 @@ const LISTS = {
   'Query._entities(representations:)': [
     entity('FineTuneJob', (w) => ({ id: w.jobId })), entity('DatasetVersion', (w) => ({ id: w.datasetVersionId })), entity('ModelVersion', (w) => ({ id: w.tunedVersionId })),
     entity('EvaluationRun', (w) => ({ id: w.runId })), entity('Deployment', (w) => ({ id: w.deploymentId })), entity('PromptVersion', (w) => ({ id: w.promptVersionId })),
+    entity('Experiment', (w) => ({ id: w.experimentId })),
   ],
 } satisfies Record<string, Place | Place[]>;
 
@@ -282,4 +308,34 @@ const ACCESS = {
   'AuditFilterInput.until': free(),
 } satisfies Values;
 
-export const PLACES: Record<string, Place | Place[]> = { ...PROMPTS, ...DATA, ...MODELS, ...JOBS, ...EVALUATIONS, ...EDGES, ...LISTS, ...ACCESS };
+const CALLS = {
+  'Query.call(id:)': reference((w) => w.callId),
+  'Query.callStats(groupBy:)': free('target'),
+  ...open('Call', 'operation', 'status', 'failed', 'errorCode', 'cached', 'streamed', 'minLatencyMs', 'maxLatencyMs', 'minCost', 'maxCost', 'minTokens', 'maxTokens', 'hasFeedback', 'thumb', 'minScore', 'maxScore', 'since', 'until'),
+  'CallFilter.model': reference((w) => w.deployment), 'CallFilter.target': reference((w) => `${w.base}/1`),
+  'CallFilter.deploymentId': reference((w) => w.deploymentId), 'CallFilter.providerId': reference((w) => w.providerId),
+  'CallFilter.modelVersionId': reference((w) => w.baseId), 'CallFilter.promptVersionId': reference((w) => w.promptVersionId),
+  'CallFilter.experimentId': reference((w) => `exp_${w.marker}`),
+  'CallFilter.arm': reference((w) => `${w.marker}-arm`),
+  'CallFilter.principal': reference((w) => `key:${w.keyId}`),
+  'CallFilter.requestId': reference((w) => w.callRequestId), 'CallFilter.stickyKey': reference((w) => `${w.marker}-user`),
+  'CallFilter.text': reference((w) => w.marker),
+  'CallMetadataInput.key': free('of'), 'CallMetadataInput.value': reference((w) => w.marker),
+  'CallFeedbackFilter.callId': reference((w) => w.callId),
+  'CallFeedbackFilter.principal': reference((w) => `key:${w.keyId}`),
+  ...open('CallFeedback', 'thumb', 'corrected', 'preferred', 'minScore', 'maxScore'),
+  'Mutation.addCallFeedback(callId:)': reference((w) => w.callId),
+  'Mutation.addCallFeedback(requestId:)': reference((w) => w.callRequestId, { 'Mutation.addCallFeedback(callId:)': free() }),
+  'Mutation.addCallFeedback(preferredOverCallId:)': reference((w) => w.otherCallId, { 'Mutation.addCallFeedback(callId:)': own((w) => w.callId) }),
+  'Mutation.addCallFeedback(thumb:)': free(true),
+  ...Object.fromEntries(['score', 'comment', 'correctedAnswer', 'preferredOverAnswer', 'metadata'].map((name) => [`Mutation.addCallFeedback(${name}:)`, free()])),
+  'Mutation.setCallLogging(mode:)': free('full'), 'Mutation.setCallLogging(retentionDays:)': free(),
+  'RedactionSettingInput.name': free('email'), 'RedactionSettingInput.pattern': free(),
+  'RedactionSettingInput.replacement': free(),
+  'CreateDatasetFromCallsInput.name': fresh((w) => `${w.marker}-lamps`),
+  'CreateDatasetFromCallsInput.kind': free('sft'),
+  'CreateDatasetFromCallsInput.licence': free('own'),
+  ...Object.fromEntries(['prompt', 'minScore', 'includeCorrections', 'dedupe', 'limit', 'holdout'].map((name) => [`CreateDatasetFromCallsInput.${name}`, free()])),
+} satisfies Record<string, Place | Place[]>;
+
+export const PLACES: Record<string, Place | Place[]> = { ...PROMPTS, ...DATA, ...MODELS, ...JOBS, ...EVALUATIONS, ...EXPERIMENTS, ...EDGES, ...LISTS, ...ACCESS, ...CALLS };

@@ -21,6 +21,31 @@ const rendering = { 'body.prompt.variables': free({ sentence: 'on' }) };
 export const ROUTES: Record<string, Places> = {
   'GET /health/live': {},
   'GET /health/ready': {},
+  'POST /v1/feedback': {
+    'body.call_id': reference((w) => w.callId),
+    'body.request_id': reference((w) => w.callRequestId, { 'body.call_id': free() }),
+    'body.preferred_over_call_id': reference((w) => w.otherCallId, { 'body.call_id': callers((w) => w.callId) }),
+    'body.score': free(),
+    'body.thumb': free(true),
+    ...Object.fromEntries(['comment', 'corrected_answer', 'preferred_over_answer', 'metadata'].map((name) => [`body.${name}`, free()])),
+  },
+  'GET /v1/calls/export': {
+    ...Object.fromEntries(['operation', 'status', 'failed', 'error_code', 'cached', 'streamed', 'min_latency_ms', 'max_latency_ms', 'min_cost', 'max_cost', 'min_tokens', 'max_tokens', 'has_feedback', 'thumb', 'min_score',
+      'max_score', 'since', 'until'].map((name) => [`query.${name}`, free()])),
+    'query.model': reference((w) => w.deployment),
+    'query.target': reference((w) => `${w.base}/1`),
+    'query.deployment_id': reference((w) => w.deploymentId),
+    'query.provider_id': reference((w) => w.providerId),
+    'query.model_version_id': reference((w) => w.baseId),
+    'query.prompt_version_id': reference((w) => w.promptVersionId),
+    'query.experiment_id': reference((w) => `exp_${w.marker}`),
+    'query.arm': reference((w) => `${w.marker}-arm`),
+    'query.principal': reference((w) => `key:${w.keyId}`),
+    'query.request_id': reference((w) => w.callRequestId),
+    'query.sticky_key': reference((w) => `${w.marker}-user`),
+    'query.metadata': reference((w) => `of=${w.marker}`),
+    'query.text': reference((w) => w.marker),
+  },
   'GET /v1/files': { 'query.after': reference((w) => w.fileId), 'query.purpose': free(), 'query.limit': free(), 'query.order': free('desc') },
   'POST /v1/files': { 'body.file': free('{"a":1}\n'), 'body.purpose': free('user_data') },
   'GET /v1/files/{id}': used,
@@ -40,7 +65,7 @@ export const ROUTES: Record<string, Places> = {
     'query.after': free(), 'query.limit': free(), 'query.folder': reference((w) => w.marker), 'query.label': free(), 'query.tag': free(), 'query.search': reference((w) => w.marker), 'query.archived': free(),
   },
   'POST /v1/prompts': {
-    'body.name': fresh((w) => `${w.marker}/note`), 'body.type': free('text'), 'body.prompt': free('hi'), 'body.prompt[].role': free(), 'body.prompt[].content': free(),
+    'body.name': fresh((w) => w.sparePrompt), 'body.type': free('text'), 'body.prompt': free('hi'), 'body.prompt[].role': free(), 'body.prompt[].content': free(),
     'body.config': free({}), 'body.labels[]': free('production'), 'body.tags[]': free('t'), 'body.commitMessage': free(),
   },
   'GET /v1/prompts/{path}': { 'path.path': reference((w) => `${w.marker}-prompt`), 'query.label': free(), 'query.version': free() },
@@ -57,8 +82,8 @@ export const ROUTES: Record<string, Places> = {
   },
 };
 
-/** Lists whose caller may only see an end of a list, whatever the cursor: nothing is told apart there. */
-export const CURSORS = new Set(['GET /v1/files query.after']);
+/** Where nothing is told apart: the end of a list, whatever the cursor; a call that may be on its way to the log. */
+export const CURSORS = new Set(['GET /v1/files query.after', 'POST /v1/feedback body.preferred_over_call_id']);
 /** Below it routes are for the platform's keys. */
 export const OPERATORS = '/admin/';
 /** Other routes that are not in openapi.json, each with where test/faults tests it. */

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CallLog, callsDropped } from '../../src/calls/call-log.js';
+import { CallLog } from '../../src/calls/call-log.js';
 import { newId } from '../../src/common/ids.js';
 import { Database } from '../../src/database/database.js';
+import { callsDropped } from '../../src/observability/metrics.js';
 import { answered, asked, callOf, logCalls, setLogging } from '../helpers/calls.js';
 import { type Gateway, startGateway } from '../helpers/gateway.js';
 import { contextOf } from '../helpers/stub-model.js';
@@ -67,7 +68,7 @@ describe('the log of calls', () => {
       request: asked(['user', [{ type: 'text', text: secret }]]), answer: answered(secret), variables: { secret, card: 4111111111111111, count: 7654321 }, metadata: { of: 'bob@example.com' }, stickyKey: 'eve@example.com',
     });
     expect(await one(record!.id)).toMatchObject({
-      request: asked(['user', [{ type: 'text', text: hidden }]]), answer: answered(hidden), variables: { secret: hidden, card: '[credit_card]', count: 7654321 }, metadata: { of: '[email]' }, stickyKey: '[email]',
+      request: asked(['user', [{ type: 'text', text: hidden }]]), answer: answered(hidden), variables: { secret: hidden, card: '[credit_card]', count: 7654321 }, metadata: { of: '[email]' }, stickyKey: expect.stringMatching(/^\[email\] [\w-]{16}$/),
     });
     const [raw] = await gateway.app.get(Database).platform.query<[{ row: string }]>('SELECT calls::text AS row FROM calls WHERE id = $1', [record!.id]);
     expect(raw.row).not.toMatch(/example\.com|4111 1111 1111 1111|ORD-|4111111111111111/);
@@ -125,7 +126,7 @@ describe('the log of calls', () => {
     expect(await ids({ filter: { text: 'unheard' } })).toEqual([]);
     const found: string[] = [];
     for (let after: string | null = null; ;) {
-      const { calls } = await gateway.graphql(LIST, { filter: { text: 'zeppelin' }, first: 10, after });
+      const { calls }: any = await gateway.graphql(LIST, { filter: { text: 'zeppelin' }, first: 10, after });
       found.push(...calls.nodes.map((node: { id: string }) => node.id));
       if (!calls.pageInfo.hasNextPage) break;
       after = calls.pageInfo.endCursor;
@@ -146,8 +147,8 @@ describe('the log of calls', () => {
 
   it('counts calls by group', async () => {
     await logCalls(gateway, ...Array.from({ length: 100 }, (_, index) => ({ model: 'counted', arm: index % 4 === 0 ? 'a' : 'b', latencyMs: index + 1, firstTokenMs: index % 4 === 0 ? null : 5, errorCode: index === 3 ? 'upstream_failed' : null, promptTokens: 1, completionTokens: 2, cost: 0.5 })));
-    const stats = async (groupBy: string) => (await gateway.graphql(`query ($groupBy: CallStatsGroup!) { callStats(groupBy: $groupBy, filter: { model: "counted" }) { key calls errors cached promptTokens completionTokens cost latencyMs { p50 p95 p99 } firstTokenMs { p50 } } }`, { groupBy }))['callStats'];
-    expect(await stats('model')).toEqual([{ key: 'counted', calls: 100, errors: 1, cached: 0, promptTokens: 100, completionTokens: 200, cost: 50, latencyMs: { p50: 50.5, p95: 95.05, p99: 99.01 }, firstTokenMs: { p50: 5 } }]);
+    const stats = async (groupBy: string) => (await gateway.graphql(`query ($groupBy: CallStatsGroup!) { callStats(groupBy: $groupBy, filter: { model: "counted" }) { key calls failed cached promptTokens completionTokens cost latencyMs { p50 p95 p99 } firstTokenMs { p50 } } }`, { groupBy }))['callStats'];
+    expect(await stats('model')).toEqual([{ key: 'counted', calls: 100, failed: 1, cached: 0, promptTokens: 100, completionTokens: 200, cost: 50, latencyMs: { p50: 50.5, p95: 95.05, p99: 99.01 }, firstTokenMs: { p50: 5 } }]);
     expect((await stats('arm')).map(({ key, calls, firstTokenMs }: any) => [key, calls, firstTokenMs])).toEqual([['b', 75, { p50: 5 }], ['a', 25, null]]);
     expect((await stats('hour')).every(({ key }: any) => /^\d{4}-\d\d-\d\dT\d\d:00:00Z$/.test(key))).toBe(true);
     for (const group of ['target', 'promptVersion', 'modelVersion', 'deployment', 'errorCode', 'day']) expect(await stats(group)).not.toEqual([]);
@@ -158,6 +159,7 @@ describe('the log of calls', () => {
     await gateway.graphql('mutation ($id: ID!) { addCallFeedback(callId: $id, thumb: true) { id } }', { id: records[0]!.id });
     const response = await gateway.fetch('/v1/calls/export?model=exported');
     expect(response.headers.get('content-type')).toContain('application/jsonl');
+    expect(response.status, await response.clone().text()).toBe(200);
     const lines = (await response.text()).trim().split('\n').map((line) => JSON.parse(line) as Record<string, any>);
     expect(lines.map(({ id }) => id)).toEqual(records.map(({ id }) => id).reverse());
     expect(lines.at(-1)).toMatchObject({ request: asked(['user', '0']), metadata: { n: '0' }, feedback: [{ thumb: true }] });

@@ -18,7 +18,9 @@ const SHORT_LISTS = new Set([
   'Lineage.edges', 'Lineage.nodes', 'ModelVersion.aliases', 'Prompt.labels', 'Prompt.tags', 'PromptDiff.addedTags', 'PromptDiff.config', 'PromptDiff.inputSchema', 'PromptDiff.messages',
   'PromptDiff.removedTags', 'PromptMessageChange.hunks', 'PromptUse.newest', 'PromptVersion.includes', 'PromptVersion.labels', 'PromptVersion.messages', 'PromptVersion.tags', 'PromptVersion.use', 'PromptVersion.variables',
   'Provider.headers', 'Provider.prices', 'ProviderTest.models',
-  'RewardReport.slices', 'RetryPolicy.alsoOn', 'RoutingPolicy.arms', 'RoutingPolicy.fallbacks', 'WebhookDelivery.attempts', 'WebhookEndpoint.eventTypes',
+  'Query.callStats', 'CallLoggingSettings.builtIn', 'CallLoggingSettings.redactions', 'DatasetFromCallsResult.leftOut', 'Experiment.arms', 'Experiment.guards', 'ExperimentArmResult.metrics',
+  'ExperimentResults.arms', 'ExperimentResults.comparisons', 'ExperimentResults.guards', 'RetryPolicy.alsoOn', 'RewardReport.slices', 'RoutingPolicy.arms', 'RoutingPolicy.fallbacks',
+  'WebhookDelivery.attempts', 'WebhookEndpoint.eventTypes',
 ]);
 /** Arguments of fields that do not answer without; `$endpoint` is the seeded one. */
 const ARGUMENTS: Record<string, string> = { 'FineTuneJob.metrics': '(name: "loss")', 'Query.webhookDeliveries': '(first: 100, endpointId: $endpoint)' };

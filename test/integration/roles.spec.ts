@@ -12,11 +12,14 @@ type Caller = (typeof CALLERS)[number];
 
 const MUTATIONS: Record<string, Caller> = {
   scoreAnswers: 'viewer',
+  addCallFeedback: 'annotator',
   archivePrompt: 'editor',
   cancelEvaluation: 'editor',
   cancelFineTuneJob: 'editor',
+  createDatasetFromCalls: 'editor',
   createDatasetFromEvaluation: 'editor',
   createDatasetVersion: 'editor',
+  createExperiment: 'editor',
   createEvaluationSuite: 'editor',
   createFineTuneJob: 'editor',
   createPromptVersion: 'editor',
@@ -31,6 +34,9 @@ const MUTATIONS: Record<string, Caller> = {
   deleteDeployment: 'deployer',
   setDeploymentWeights: 'deployer',
   updateDeployment: 'deployer',
+  reshareExperiment: 'deployer',
+  startExperiment: 'deployer',
+  stopExperiment: 'deployer',
   setModelAlias: 'deployer',
   createApiKey: 'admin',
   createProvider: 'admin',
@@ -50,6 +56,7 @@ const MUTATIONS: Record<string, Caller> = {
   rotateWebhookSecret: 'admin',
   sendTestWebhook: 'admin',
   setApiKeyLimits: 'admin',
+  setCallLogging: 'admin',
   setProtectedPromptLabels: 'admin',
   testProvider: 'admin',
   updateProvider: 'admin',
@@ -65,6 +72,7 @@ const QUERIES: Record<string, Caller> = { apiKeys: 'admin', auditEntries: 'admin
 /** REST routes that change or compute something. */
 const ROUTES: Record<string, Caller> = {
   'post /v1/chat/completions': 'viewer',
+  'post /v1/feedback': 'annotator',
   'post /v1/files': 'editor',
   'delete /v1/files/{id}': 'editor',
   'post /v1/prompts': 'editor',
@@ -136,7 +144,8 @@ describe('roles', () => {
     const [method, path] = route.split(' ') as [string, string];
     const may = await allowed(async (key) => {
       const response = await fetch(`${gateway.url}${path.replace(/\{\w+\}/g, 'none')}`, { method: method.toUpperCase(), headers: { authorization: `Bearer ${key}` } });
-      return ((await response.json()) as { error?: { code: string } }).error?.code;
+      const text = await response.text();
+      return response.ok ? undefined : (JSON.parse(text) as { error?: { code: string } }).error?.code;
     });
     expect(may).toEqual(from(ROUTES[route] ?? 'viewer'));
   });

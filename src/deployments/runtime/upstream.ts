@@ -128,7 +128,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
     this.signal?.removeEventListener('abort', this.onAbort);
-    if (this.signal?.aborted) error = this.signal.reason;
+    if (this.signal?.aborted) error = asError(this.signal.reason);
     if (this.stream) this.stream.fail(error);
     else this.reject(this.signal?.aborted || error instanceof DomainError ? error : this.failure(error));
   }
@@ -141,7 +141,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   /** undici hears of it; a request that still waits for a connection is given up by undici when it gets one. */
   private abort(): void {
-    const reason = this.signal!.reason;
+    const reason = asError(this.signal!.reason);
     if (this.controller) this.controller.abort(reason);
     else this.reject(reason);
   }
@@ -159,6 +159,8 @@ function splitUrl(url: string): { origin: string; path: string } {
   }
   return place;
 }
+
+const asError = (reason: unknown): Error => (reason instanceof Error ? reason : new Error(String(reason)));
 
 export function reasonOf(error: unknown): string {
   const [first] = error instanceof AggregateError ? (error.errors as unknown[]) : [error];
