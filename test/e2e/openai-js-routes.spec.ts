@@ -1,14 +1,14 @@
 import { BadRequestError, NotFoundError } from 'openai';
 import { describe, expect, it } from 'vitest';
 import { PIXEL } from '../helpers/openai-fake/images.js';
-import { describeRoute, gather, SIDES, throughTriad, useOpenAiSides } from '../helpers/openai-sides.js';
+import { gather, SIDES, throughTriad, useOpenAiSides } from '../helpers/openai-sides.js';
 
 const sides = useOpenAiSides();
 
 describe.each(SIDES)('the official JavaScript client: %s', (side) => {
   const openai = () => sides.client(side);
 
-  describeRoute('models', side, () => {
+  describe('models', () => {
     it('are listed and retrieved', async () => {
       const listed = await gather(await openai().models.list());
       const id = throughTriad(side) ? 'gpt-3.5-turbo-instruct' : 'gpt-x';
@@ -18,7 +18,7 @@ describe.each(SIDES)('the official JavaScript client: %s', (side) => {
     });
   });
 
-  describeRoute('completions', side, () => {
+  describe('completions', () => {
     const model = () => sides.model(side, 'gpt-3.5-turbo-instruct');
 
     it('plain, with echo, n, a stop and log probabilities', async () => {
@@ -49,7 +49,7 @@ describe.each(SIDES)('the official JavaScript client: %s', (side) => {
     });
   });
 
-  describeRoute('embeddings', side, () => {
+  describe('embeddings', () => {
     const model = () => sides.model(side, 'text-embedding-3-small');
 
     it('as the base64 that the client asks for by itself, and as floats: the same vectors', async () => {
@@ -78,7 +78,7 @@ describe.each(SIDES)('the official JavaScript client: %s', (side) => {
     });
   });
 
-  describeRoute('images', side, () => {
+  describe('images', () => {
     const generate = (model: string, more: object = {}) => openai().images.generate({ model: sides.model(side, model), prompt: 'a blind', ...more });
 
     it('as addresses, and as data', async () => {

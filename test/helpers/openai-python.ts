@@ -11,7 +11,6 @@ export interface PythonSide {
   /** What stands before the names of models. */
   prefix: string;
   through_triad: boolean;
-  lacks: readonly string[];
 }
 
 /**

@@ -1,5 +1,5 @@
 import OpenAI, { type ClientOptions } from 'openai';
-import { afterAll, beforeAll, describe } from 'vitest';
+import { afterAll, beforeAll } from 'vitest';
 import { type Gateway, startGateway } from './gateway.js';
 import { MISBEHAVIOURS } from './openai-fake/misbehaviour.js';
 import { MODELS, type OpenAiFake, startOpenAiFake } from './openai-fake.js';
@@ -10,20 +10,11 @@ export type Side = typeof SIDES[number];
 
 export const throughTriad = (side: Side): boolean => side !== SIDES[0];
 
-/** What Triad does not serve yet: routes, and OpenAI's words for what it checks itself. Its tests run on the fake only. */
-const TRIAD_LACKS: string[] = [];
-export const lacks = (side: Side): string[] => (throughTriad(side) ? TRIAD_LACKS : []);
-
 /** All that a stream gives. */
 export async function gather<T>(stream: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];
   for await (const each of stream) all.push(each);
   return all;
-}
-
-/** Tests of a route on one side. */
-export function describeRoute(route: string, side: Side, tests: () => void): void {
-  describe.skipIf(lacks(side).includes(route))(route, tests);
 }
 
 const KEY = 'sk-fake-of-openai';

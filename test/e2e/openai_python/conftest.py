@@ -17,7 +17,6 @@ class Side:
     api_key: str
     prefix: str
     through_triad: bool
-    lacks: list[str]
     messages: list[Any] = field(default_factory=lambda: [{"role": "user", "content": "olleh"}])
 
     def model(self, name: str = "gpt-x") -> str:
@@ -30,18 +29,11 @@ class Side:
         return openai.AsyncOpenAI(**{"base_url": self.base_url, "api_key": self.api_key, "max_retries": 0, **options})
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "route(name): a route that a side may lack")
-
-
 SIDES = [Side(**side) for side in json.loads(os.environ["OPENAI_SIDES"])]
 
 
 @pytest.fixture(params=SIDES, ids=lambda side: side.name)
 def side(request: pytest.FixtureRequest) -> Side:
-    route = request.node.get_closest_marker("route")
-    if route and route.args[0] in request.param.lacks:
-        pytest.skip(f"{request.param.name} does not serve {route.args[0]} yet")
     return request.param
 
 

@@ -15,7 +15,6 @@ def test_models(side: Side, client: OpenAI) -> None:
         client.models.retrieve("nowhere")
 
 
-@pytest.mark.route("completions")
 def test_completions(side: Side, client: OpenAI) -> None:
     model = side.model("gpt-3.5-turbo-instruct")
     answer = client.completions.create(model=model, prompt=["ba", "dc"], echo=True, logprobs=1)
@@ -34,7 +33,6 @@ def test_completions(side: Side, client: OpenAI) -> None:
     assert refused.value.param == "logprobs"
 
 
-@pytest.mark.route("embeddings")
 def test_embeddings(side: Side, client: OpenAI) -> None:
     def vectors(given: Any, **more: Any) -> list[list[float]]:
         model = side.model("text-embedding-3-small")
@@ -53,7 +51,6 @@ def test_embeddings(side: Side, client: OpenAI) -> None:
         vectors("")
 
 
-@pytest.mark.route("images")
 def test_images(side: Side, client: OpenAI) -> None:
     answer = client.images.generate(model=side.model("dall-e-2"), prompt="a blind", n=2, size="256x256")
     assert answer.data

@@ -41,7 +41,6 @@ def test_helper(side: Side, client: OpenAI) -> None:
     assert cut.value.completion.usage.completion_tokens == 8
 
 
-@pytest.mark.route("completions")
 def test_completion(side: Side, client: OpenAI) -> None:
     answer = client.completions.create(model=side.model("@latest"), prompt="Once", max_tokens=5, temperature=0)
     assert answer.object == "text_completion"
