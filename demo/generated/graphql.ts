@@ -77,9 +77,11 @@ export type CreateFineTuneJobInput = {
 export type CreatePromptVersionInput = {
   commitMessage?: string | null | undefined;
   config?: object | null | undefined;
+  /** JSON Schema of the variables, tighter than the one inferred from the templates: it describes each that they read, and requires those that they always read. */
+  inputSchema?: object | null | undefined;
   /** Labels to move to the new version. */
   labels?: Array<string> | null | undefined;
-  /** A text prompt has one message of role user. */
+  /** A prompt of type text or image has one message of role user. */
   messages: Array<ChatMessageInput>;
   /** May hold slashes as folders. */
   name: string;
@@ -202,9 +204,10 @@ export type LoraInput = {
   r?: number | null | undefined;
 };
 
-/** text: one user message; chat: a list of messages. */
+/** text: one user message, which other prompts may include; chat: a list of messages; image: one message, the prompt of an image request. */
 export type PromptType =
   | 'chat'
+  | 'image'
   | 'text';
 
 export type RegisterBaseModelInput = {

@@ -1,10 +1,11 @@
 import { type BeforeApplicationShutdown, Inject, Injectable, Logger } from '@nestjs/common';
+import { createHmac } from 'node:crypto';
 import { setImmediate as yieldNow, setTimeout as wait } from 'node:timers/promises';
 import { CONFIG, type Config } from '../config/config.js';
 import { callsBuffered, callsDropped, callsWritten } from '../observability/metrics.js';
 import type { CallLogging, CallRecord } from './call-record.js';
 import { CallRowsRepository, isRefused } from './call-rows.repository.js';
-import { CallSettingsService } from './call-settings.service.js';
+import { type CallSettings, CallSettingsService } from './call-settings.service.js';
 import { rowOf, sizeOf } from './call-row.js';
 
 /** How long a call waits for others to be written with. */
@@ -113,7 +114,7 @@ export class CallLog implements BeforeApplicationShutdown {
       const settings = this.settings.of(record.projectId);
       if (settings instanceof Promise || slice.isOver()) return this.prepareInTime(record, slice);
       if (settings.mode === 'off') return null;
-      const work = rowOf(record, settings, this.config.TRIAD_CALL_LOG_BODY_LIMIT);
+      const work = this.rowOf(record, settings);
       for (let step = work.next(); ; step = work.next()) {
         if (step.done) return step.value;
         if (slice.isOver()) return this.finish(record, work, slice);
@@ -126,7 +127,7 @@ export class CallLog implements BeforeApplicationShutdown {
   private async prepareInTime(record: CallRecord, slice: Slice): Promise<string | null> {
     await slice.letOthersRun();
     const settings = await this.untilDone(() => this.settings.of(record.projectId));
-    return settings && settings.mode !== 'off' ? this.finish(record, rowOf(record, settings, this.config.TRIAD_CALL_LOG_BODY_LIMIT), slice) : null;
+    return settings && settings.mode !== 'off' ? this.finish(record, this.rowOf(record, settings), slice) : null;
   }
 
   private async finish(record: CallRecord, work: Generator<void, string>, slice: Slice): Promise<string | null> {
@@ -144,6 +145,15 @@ export class CallLog implements BeforeApplicationShutdown {
     dropped.refused.inc();
     this.logger.error(`A call cannot be written to the log (${String(error)}): ${record.id}`);
     return null;
+  }
+
+  private rowOf(record: CallRecord, settings: CallSettings): Generator<void, string> {
+    return rowOf(record, settings, this.config.TRIAD_CALL_LOG_BODY_LIMIT, (key) => this.pseudonym(record.projectId, key));
+  }
+
+  /** The same for the same key of a project; nobody without the server's secret can tell whose it is, or try names out. */
+  private pseudonym(projectId: string, key: string): string {
+    return createHmac('sha256', this.config.TRIAD_SECRET_KEY).update(`sticky key ${projectId} ${key}`).digest('base64url').slice(0, 16);
   }
 
   /** A row that Postgres refuses is found by halves, so that the others are written. */

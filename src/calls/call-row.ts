@@ -9,8 +9,9 @@ const MAX_INT = 2 ** 31 - 1;
 /**
  * A call as the log stores it: the text of a JSON object of columns. Yields between pieces of work.
  * @param limit characters of a request's, and of an answer's, texts
+ * @param pseudonym stands for a sticky key that something was hidden of, so that keys are still told apart: experiments count them
  */
-export function* rowOf(record: CallRecord, { mode, finders }: CallSettings, limit: number): Generator<void, string> {
+export function* rowOf(record: CallRecord, { mode, finders }: CallSettings, limit: number, pseudonym: (key: string) => string): Generator<void, string> {
   const full = mode === 'full';
   const nothing = { value: null, cut: false, said: [] as string[] };
   const labels = finders.length > 0 && (record.metadata ?? record.stickyKey) ? (yield* scrubbed([record.metadata, record.stickyKey], finders, limit)).value as [CallRecord['metadata'], string | null]
@@ -20,7 +21,7 @@ export function* rowOf(record: CallRecord, { mode, finders }: CallSettings, limi
   const answer = full && record.answer ? yield* scrubbed(record.answer, finders, limit) : nothing;
   const words = full ? [...request.said, ...answer.said].join('\n').slice(0, SEARCHED) || null : null;
   return storable(JSON.stringify(columnsOf(record, {
-    logged: full ? 'full' : 'metadata', metadata: labels[0], stickyKey: labels[1],
+    logged: full ? 'full' : 'metadata', metadata: labels[0], stickyKey: labels[1] === record.stickyKey ? record.stickyKey : `${labels[1]} ${pseudonym(record.stickyKey!)}`,
     variables: variables.value, request: request.value, answer: answer.value, cut: variables.cut || request.cut || answer.cut, words,
   })));
 }

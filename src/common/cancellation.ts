@@ -1,12 +1,13 @@
 /** What is needed of an AbortSignal to hear of a cancellation: an AbortSignal is one, and so is a Cancellation. */
 export interface CancelSignal {
   readonly aborted: boolean;
-  /** Once it is aborted. */
-  readonly reason: Error;
-  throwIfAborted(): void;
+  readonly reason: unknown;
   addEventListener(type: 'abort', listener: () => void, options?: { once?: boolean }): void;
   removeEventListener(type: 'abort', listener: () => void): void;
 }
+
+/** Why a signal fired, as what is thrown for it. */
+export const reasonOf = ({ reason }: CancelSignal): Error => (reason instanceof Error ? reason : new Error(String(reason)));
 
 /**
  * An AbortController and its signal in one, for what is made for every call: Node's own costs ten microseconds and much
@@ -29,10 +30,6 @@ export class Cancellation implements CancelSignal {
 
   get reason(): Error {
     return this.why!;
-  }
-
-  throwIfAborted(): void {
-    if (this.aborted) throw this.reason;
   }
 
   addEventListener(_type: 'abort', listener: () => void): void {

@@ -14,10 +14,10 @@ const ordersOf = (alias: string): SortKeys<{ id: string; name: string }, 'create
   name: { sql: `${alias}.name`, of: ({ name }) => name, type: 'text' },
 });
 
-/** Whether a target is an arm of a deployment or a fallback. */
 /** Every target that a deployment names. */
 const TARGETS_OF = `(SELECT deployment.target UNION SELECT arm ->> 'target' FROM jsonb_array_elements(deployment.routing -> 'arms') arm
   UNION SELECT jsonb_array_elements_text(deployment.routing -> 'fallbacks'))`;
+/** Whether a deployment names a target. */
 const TARGETS = `(deployment.target = :value OR deployment.routing -> 'fallbacks' ? :value
   OR deployment.routing -> 'arms' @> jsonb_build_array(jsonb_build_object('target', CAST(:value AS text))))`;
 

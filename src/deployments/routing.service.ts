@@ -66,19 +66,6 @@ export class RoutingService {
     });
   }
 
-  /**
-   * Sends all calls to another target; fallbacks and the rest stay.
-   * @param from the target of its first arm, as the caller saw it
-   * @throws DomainError not_found, model_not_found, bad_input for a reward model; conflict when another changed it meanwhile.
-   */
-  setTarget(ctx: RequestContext, name: string, from: string, to: string): Promise<DeploymentEntity> {
-    return this.change(ctx, name, null, (before) => {
-      const now = before.arms[0]!.target;
-      if (now !== from) throw new DomainError('conflict', `Deployment ${JSON.stringify(name)} points at ${now} now, not at ${from}: another changed it. Look at it again, then change it.`, 'name');
-      return { ...before, arms: [{ target: to, weight: 1 }] };
-    });
-  }
-
   /** Its name answers model_not_found from now on. @throws DomainError not_found; conflict when another changed it meanwhile. */
   deleteDeployment(ctx: RequestContext, name: string, expectedRevision: number | null = null): Promise<string> {
     return this.database.transaction(ctx, async (tx) => {

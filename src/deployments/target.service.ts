@@ -23,13 +23,8 @@ export class TargetService {
    * @throws DomainError model_not_found naming the forms that are possible.
    */
   async resolve(ctx: RequestContext, name: string): Promise<Target> {
-    return (await this.plan(ctx, name)).target;
-  }
-
-  /** As `resolve`, with the deployment of that name, if it is one. */
-  async plan(ctx: RequestContext, name: string): Promise<{ deployment: DeploymentEntity | null; target: Target }> {
     const deployment = await this.deployment(ctx, name);
-    return { deployment, target: await this.direct(ctx, deployment?.target ?? name) };
+    return this.direct(ctx, deployment?.target ?? name);
   }
 
   /** The deployment of that name; null when it is none. */

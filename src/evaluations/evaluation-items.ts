@@ -4,8 +4,8 @@ import type { RequestContext } from '../common/request-context.js';
 import { DatasetService } from '../datasets/dataset.service.js';
 import type { DatasetRow } from '../datasets/row.js';
 import type { ChatMessage } from '../deployments/runtime/chat.types.js';
-import type { PromptVersionEntity } from '../prompts/prompt.entity.js';
 import { PromptService } from '../prompts/prompt.service.js';
+import type { ReadyPrompt } from '../prompts/ready-prompt.js';
 import type { EvaluationRunEntity, EvaluationSuiteEntity } from './evaluation.entity.js';
 
 /** One thing to ask, and what its answer is graded by. */
@@ -28,7 +28,7 @@ export class EvaluationItems {
    * not in its run.
    * @throws DomainError bad_input, undefined_variable.
    */
-  async count(ctx: RequestContext, suite: EvaluationSuiteEntity, prompt: PromptVersionEntity | null): Promise<number> {
+  async count(ctx: RequestContext, suite: EvaluationSuiteEntity, prompt: ReadyPrompt | null): Promise<number> {
     const dataset = await this.datasets.findVersionById(ctx, suite.datasetVersionId);
     for await (const { row } of this.datasets.rows(ctx, dataset, 'all')) {
       this.render(row, prompt);
@@ -39,7 +39,7 @@ export class EvaluationItems {
 
   /** Items that are not in `answered`, longest first: neighbours batch well, and the last to end are short. */
   async missing(ctx: RequestContext, suite: EvaluationSuiteEntity, run: EvaluationRunEntity, answered: Set<number>): Promise<EvaluationItem[]> {
-    const prompt = run.promptVersionId === null ? null : await this.prompts.findVersionById(ctx, run.promptVersionId);
+    const prompt = run.promptVersionId === null ? null : await this.prompts.pinned(ctx, run.promptVersionId, run.promptPins);
     const dataset = await this.datasets.findVersionById(ctx, suite.datasetVersionId);
     const items: EvaluationItem[] = [];
     for await (const { index, row } of this.datasets.rows(ctx, dataset, 'all')) {
@@ -49,10 +49,11 @@ export class EvaluationItems {
     return items.sort((a, b) => length(b) - length(a));
   }
 
-  private render(row: DatasetRow, prompt: PromptVersionEntity | null): ChatMessage[] {
+  private render(row: DatasetRow, prompt: ReadyPrompt | null): ChatMessage[] {
     if (row.prompt && prompt) throw new DomainError('bad_input', 'The items of this suite carry their messages; leave the prompt out.', 'prompt');
     if (row.prompt) return row.prompt;
     if (!prompt) throw new DomainError('bad_input', `The items of this suite are variables (${Object.keys(row.input ?? {}).join(', ')}); give the prompt that they fill in.`, 'prompt');
-    return this.prompts.render(prompt, row.input ?? {});
+    if (prompt.version.type === 'image') throw new DomainError('bad_input', `Prompt ${prompt.version.name} asks for images; give one of type text or chat.`, 'prompt');
+    return prompt.render(row.input ?? {});
   }
 }

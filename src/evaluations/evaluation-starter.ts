@@ -44,18 +44,18 @@ export class EvaluationStarter {
     if (model.kind === 'reward') throw new DomainError('bad_input', `${input.model} is a reward model; give it as rewardModel, and as model the one that answers.`, 'model');
     const reward = input.rewardModel == null ? null : await this.models.resolve(ctx, input.rewardModel);
     if (reward && reward.kind !== 'reward') throw new DomainError('bad_input', `${input.rewardModel} is of kind ${reward.kind}, not a reward model.`, 'rewardModel');
-    const prompt = input.prompt == null ? null : await this.prompts.resolve(ctx, input.prompt);
+    const prompt = input.prompt == null ? null : await this.prompts.readyRef(ctx, input.prompt);
     const items = await this.items.count(ctx, suite, prompt);
     return this.database.transaction(ctx, async (tx) => {
       const run = await this.lifecycle.queue(tx, {
-        id: newId('eval'), suiteId: suite.id, modelVersionId: model.id, promptVersionId: prompt?.id ?? null,
+        id: newId('eval'), suiteId: suite.id, modelVersionId: model.id, promptVersionId: prompt?.version.id ?? null, promptPins: prompt?.pins ?? {},
         sampling: input.sampling ?? GREEDY, rewardVersionId: reward?.id ?? null, items,
       });
       const to = { type: 'evaluation_run' as const, id: run.id };
       await this.lineage.link(tx, [
         { from: { type: 'model_version', id: model.id }, to, relation: 'measured_by' },
         { from: { type: 'dataset_version', id: suite.datasetVersionId }, to, relation: 'data_derived' },
-        ...(prompt ? [{ from: { type: 'prompt_version' as const, id: prompt.id }, to, relation: 'rendered_with' as const }] : []),
+        ...(prompt ? [prompt.version, ...prompt.included] : []).map(({ id }) => ({ from: { type: 'prompt_version' as const, id }, to, relation: 'rendered_with' as const })),
         ...(reward ? [{ from: { type: 'model_version' as const, id: reward.id }, to, relation: 'scored_by' as const }] : []),
       ]);
       return run;

@@ -41,6 +41,8 @@ export class EvaluationRunEntity extends RunState<EvaluationStatus> {
   @Column('text') suiteId: string;
   @Column('text') modelVersionId: string;
   @Column('text', { nullable: true }) promptVersionId: string | null;
+  /** What the prompt included when this was asked for: `ReadyPrompt.pins`. */
+  @Column('jsonb', { default: {} }) promptPins: Record<string, string>;
   @Column('jsonb') sampling: Sampling;
   /** Scores every answer; the best of an item's n is its answer (best-of-n). Null: the first answer is. */
   @Column('text', { nullable: true }) rewardVersionId: string | null;

@@ -41,7 +41,7 @@ export class EvaluationLifecycle {
   ) {}
 
   /** In the caller's transaction. @throws DomainError quota_exceeded, insufficient_quota. */
-  async queue(ctx: RequestContext, run: Pick<EvaluationRunEntity, 'id' | 'suiteId' | 'modelVersionId' | 'promptVersionId' | 'sampling' | 'rewardVersionId' | 'items'>): Promise<EvaluationRunEntity> {
+  async queue(ctx: RequestContext, run: Pick<EvaluationRunEntity, 'id' | 'suiteId' | 'modelVersionId' | 'promptVersionId' | 'promptPins' | 'sampling' | 'rewardVersionId' | 'items'>): Promise<EvaluationRunEntity> {
     await this.quotas.holdRun(ctx);
     const manager = this.database.manager(ctx);
     await manager.insert(EvaluationRunEntity, { ...run, projectId: ctx.projectId, createdBy: ctx.principal });

@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
+import { CallSettingsService } from '../calls/call-settings.service.js';
 import { DomainError, notFound } from '../common/errors.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
 import { DeploymentService } from '../deployments/deployment.service.js';
+import { routingOf } from '../deployments/routing-policy.js';
 import { RoutingService } from '../deployments/routing.service.js';
 import { PromptService } from '../prompts/prompt.service.js';
 import type { ExperimentArmEntity, ExperimentEntity } from './experiment.entity.js';
@@ -19,16 +21,20 @@ export class ExperimentControlService {
     private readonly prompts: PromptService,
     private readonly deployments: DeploymentService,
     private readonly routing: RoutingService,
+    private readonly logging: CallSettingsService,
   ) {}
 
   /**
    * Lets a draft take traffic: within a second, in all processes.
-   * @throws DomainError not_found; conflict when it is no draft, or another experiment of its subject runs.
+   * @throws DomainError not_found; conflict when it is no draft, another experiment of its subject runs, or the project logs no calls.
    */
   start(ctx: RequestContext, id: string): Promise<ExperimentEntity> {
     return this.database.transaction(ctx, async (tx) => {
       const { experiment, arms } = await this.lock(tx, id);
-      if (!await this.lifecycle.start(tx, experiment, arms, await this.named(tx, experiment))) await this.refuseStart(tx, experiment);
+      if ((await this.logging.find(tx)).mode === 'off') {
+        throw new DomainError('conflict', 'The project logs no calls, and an experiment is measured by its calls. Set the mode metadata or full with setCallLogging first.', 'id');
+      }
+      if (!await this.lifecycle.start(tx, experiment, arms, (await this.now(tx, experiment)).named)) await this.refuseStart(tx, experiment);
       return this.found(tx, id);
     });
   }
@@ -54,20 +60,25 @@ export class ExperimentControlService {
 
   private async promote(tx: RequestContext, experiment: ExperimentEntity, arm: ExperimentArmEntity): Promise<void> {
     const { subject, subjectName, label } = experiment;
-    const named = await this.named(tx, experiment);
+    const { named, revision } = await this.now(tx, experiment);
     if (named === (subject === 'prompt' ? String(arm.promptVersion) : arm.model)) return;
     const baseline = experiment.baseline ?? named;
     if (named !== baseline) {
       throw new DomainError('conflict', `${subjectOf(experiment)} names ${named} now, not ${baseline} as when the experiment began: another moved it. Stop without promote, and move it yourself if that is still right.`, 'promote');
     }
-    if (subject === 'prompt') await this.prompts.setLabels(tx, subjectName, arm.promptVersion!, [label], Number(baseline));
-    else await this.routing.setTarget(tx, subjectName, baseline, arm.model!);
+    if (subject === 'prompt') await this.prompts.setLabels(tx, subjectName, arm.promptVersion!, [label], revision);
+    else await this.routing.updateDeployment(tx, subjectName, { arms: [{ target: arm.model!, weight: 1 }] }, revision);
   }
 
-  /** What the subject names now: the number of a version, or the name of a model. */
-  private async named(tx: RequestContext, { subject, subjectName, label }: ExperimentEntity): Promise<string> {
-    if (subject === 'prompt') return String((await this.prompts.fetch(tx, subjectName, { label })).version);
-    return (await this.deployments.findByName(tx, subjectName)).target;
+  /** What the subject names now: the number of a version, or of a deployment its targets, with their weights when they are several. */
+  private async now(tx: RequestContext, { subject, subjectName, label }: ExperimentEntity): Promise<{ named: string; revision: number }> {
+    if (subject === 'prompt') {
+      const { version } = await this.prompts.fetch(tx, subjectName, { label });
+      return { named: String(version), revision: version };
+    }
+    const deployment = await this.deployments.findByName(tx, subjectName);
+    const arms = routingOf(deployment).arms.filter(({ weight }) => weight > 0);
+    return { named: arms.length === 1 ? arms[0]!.target : arms.map(({ target, weight }) => `${target} (${weight})`).join(', '), revision: deployment.revision };
   }
 
   private async refuseStart(tx: RequestContext, experiment: ExperimentEntity): Promise<never> {

@@ -5,6 +5,7 @@ import { checkLabel, parseReference } from '../common/references.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
 import { DeploymentService } from '../deployments/deployment.service.js';
+import { routingOf } from '../deployments/routing-policy.js';
 import { RoutingService } from '../deployments/routing.service.js';
 import { PromptService } from '../prompts/prompt.service.js';
 import type { ExperimentArmEntity, ExperimentEntity, Guard, GuardMetric, Metric } from './experiment.entity.js';
@@ -29,7 +30,8 @@ export interface ExperimentInput {
   hypothesis?: string | null;
   subject: string;
   arms: ArmInput[];
-  control: string;
+  /** By default an arm `control` is added, of what the subject names now. */
+  control?: string | null;
   allocation: number;
   primaryMetric: Metric;
   guards: GuardInput[];
@@ -44,6 +46,9 @@ export interface ArmWeight {
 }
 
 type ArmTarget = Pick<ExperimentArmEntity, 'promptVersionId' | 'promptVersion' | 'model'>;
+
+/** Name of the arm that is added when none is named as the control. */
+const CONTROL = 'control';
 
 /** Makes experiments, and changes how traffic is shared out. */
 @Injectable()
@@ -62,15 +67,17 @@ export class ExperimentDesignService {
    * @throws DomainError bad_input for a design that cannot be; not_found, bad_reference, model_not_found for what it names.
    */
   create(ctx: RequestContext, input: ExperimentInput): Promise<ExperimentEntity> {
-    checkArms(input);
+    const control = input.control ?? CONTROL;
     const guards = input.guards.map((guard) => ({ metric: guard.metric, maxWorse: guard.maxWorse ?? null, limit: guard.limit ?? null }));
     checkGuards(guards);
     return this.database.transaction(ctx, async (tx) => {
-      const subject = await this.subject(tx, input.subject);
-      const targets = await Promise.all(input.arms.map(({ target }) => this.target(tx, subject, target)));
-      checkDistinct(input.arms, targets);
-      const experiment = await this.lifecycle.draft(tx, { ...plain(input), ...subject, guards });
-      await this.experiments.addArms(tx, input.arms.map(({ name, weight }, position) => ({ id: newId('arm'), experimentId: experiment.id, name, weight, position, ...targets[position]! })));
+      const { named, ...subject } = await this.subject(tx, input.subject);
+      const arms = input.control == null ? [impliedControl(named), ...input.arms] : input.arms;
+      checkArms(arms, control);
+      const targets = await Promise.all(arms.map(({ target }) => this.target(tx, subject, target)));
+      checkDistinct(arms, targets);
+      const experiment = await this.lifecycle.draft(tx, { ...plain(input), ...subject, control, guards });
+      await this.experiments.addArms(tx, arms.map(({ name, weight }, position) => ({ id: newId('arm'), experimentId: experiment.id, name, weight, position, ...targets[position]! })));
       return experiment;
     });
   }
@@ -96,15 +103,19 @@ export class ExperimentDesignService {
     });
   }
 
-  private async subject(tx: RequestContext, text: string): Promise<Pick<NewExperiment, 'subject' | 'subjectName' | 'label'>> {
-    if (!text.startsWith('prompts:')) return { subject: 'deployment', subjectName: (await this.deployments.findByName(tx, text)).name, label: '' };
+  /** `named`: what it names now, as the target of an arm; null for a deployment of several. */
+  private async subject(tx: RequestContext, text: string): Promise<Pick<NewExperiment, 'subject' | 'subjectName' | 'label'> & { named: string | null }> {
+    if (!text.startsWith('prompts:')) {
+      const deployment = await this.deployments.findByName(tx, text);
+      return { subject: 'deployment', subjectName: deployment.name, label: '', named: routingOf(deployment).arms.filter(({ weight }) => weight > 0).length === 1 ? deployment.target : null };
+    }
     const { name, version, alias } = parseReference(text, 'prompts');
     if (version !== null) throw new DomainError('bad_input', `${text} is one version for ever. Name the label that the app calls, such as prompts:/${name}@production.`, 'subject');
     const label = alias ?? 'production';
     checkLabel(label, 'subject');
     if (label === 'latest') throw new DomainError('bad_input', "The label 'latest' moves by itself: no arm could be promoted to it. Name another label.", 'subject');
-    await this.prompts.fetch(tx, name, { label });
-    return { subject: 'prompt', subjectName: name, label };
+    const { version: current } = await this.prompts.fetch(tx, name, { label });
+    return { subject: 'prompt', subjectName: name, label, named: `prompts:/${name}/${current}` };
   }
 
   private async target(tx: RequestContext, { subject, subjectName }: Pick<NewExperiment, 'subject' | 'subjectName'>, text: string): Promise<ArmTarget> {
@@ -118,11 +129,16 @@ export class ExperimentDesignService {
   }
 }
 
-function plain({ name, hypothesis, control, allocation, primaryMetric, alpha, expectedUnits, observeSeconds }: ExperimentInput) {
-  return { name, hypothesis: hypothesis ?? null, control, allocation, primaryMetric, alpha, expectedUnits, observeSeconds };
+function impliedControl(named: string | null): ArmInput {
+  if (named === null) throw new DomainError('bad_input', 'The deployment splits its calls over several targets: say which is the control, as one of the arms.', 'control');
+  return { name: CONTROL, weight: 1, target: named };
 }
 
-function checkArms({ arms, control }: ExperimentInput): void {
+function plain({ name, hypothesis, allocation, primaryMetric, alpha, expectedUnits, observeSeconds }: ExperimentInput) {
+  return { name, hypothesis: hypothesis ?? null, allocation, primaryMetric, alpha, expectedUnits, observeSeconds };
+}
+
+function checkArms(arms: ArmInput[], control: string): void {
   const names = arms.map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw new DomainError('bad_input', `Two arms are called ${JSON.stringify(twice)}; give each a name of its own.`, 'arms');

@@ -56,7 +56,7 @@ export class ExperimentEntity {
   /** When weights were changed since the start, and the weights of each arm, in their order, before the first change and after each. */
   @Column('timestamptz', { array: true, default: [] }) reweightedAt: Date[];
   @Column('jsonb', { default: [] }) weightings: number[][];
-  /** What the label or deployment named at the start: a version's number, or a model's name. */
+  /** What the label or deployment named at the start: a version's number, or the deployment's targets. */
   @Column('text', { nullable: true }) baseline: string | null;
   @Column('text', { nullable: true }) promotedArm: string | null;
   @Column('jsonb', { nullable: true }) halt: Halt | null;

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { CallModule } from '../calls/call.module.js';
 import { DeploymentModule } from '../deployments/deployment.module.js';
 import { PromptModule } from '../prompts/prompt.module.js';
 import { WebhookModule } from '../webhooks/webhook.module.js';
@@ -13,7 +14,7 @@ import { MeasurementRepository } from './measurement.repository.js';
 import { ResultsService } from './results.service.js';
 
 @Module({
-  imports: [DeploymentModule, PromptModule, WebhookModule],
+  imports: [CallModule, DeploymentModule, PromptModule, WebhookModule],
   providers: [
     ExperimentRepository, MeasurementRepository, ExperimentLifecycle, ExperimentService, ExperimentDesignService, ExperimentControlService, ResultsService,
     ExperimentProcessor, ExperimentResolver, ExperimentFieldsResolver, ExperimentArmResolver, PromptVersionExperimentsResolver,

@@ -57,7 +57,7 @@ export class Experiment {
   @Field(() => Float, { description: 'How often, at most, a difference in a metric may be shown where there is none, however often one looks.' }) alpha: number;
   @Field(() => Int, { description: 'Units at which intervals are tightest.' }) expectedUnits: number;
   @Field(() => Int, { description: 'How long after its first call a key\'s calls count.' }) observeSeconds: number;
-  @Field(() => String, { nullable: true, description: 'What the subject named at the start: a version\'s number, or a model\'s name.' }) baseline: string | null;
+  @Field(() => String, { nullable: true, description: 'What the subject named at the start: a version\'s number, or the deployment\'s targets.' }) baseline: string | null;
   @Field(() => String, { nullable: true, description: 'The arm that the subject was moved to at the end.' }) promotedArm: string | null;
   @Field(() => ExperimentHalt, { nullable: true }) halt: ExperimentHalt | null;
   @Field() createdBy: string;
@@ -87,8 +87,8 @@ export class CreateExperimentInput implements ExperimentInput {
   @Field() @IsString() @MaxLength(200) name: string;
   @Field(() => String, { nullable: true, description: 'What is expected, and why.' }) @IsOptional() @IsString() @MaxLength(4000) hypothesis?: string | null;
   @Field({ description: 'What the app calls: `prompts:/name@label`, or the name of a deployment.' }) @IsString() @MaxLength(500) subject: string;
-  @Field(() => [ExperimentArmInput]) @IsArray() @ArrayMinSize(2) @ArrayMaxSize(10) @ValidateNested({ each: true }) @Type(() => ExperimentArmInput) arms: ExperimentArmInput[];
-  @Field({ description: 'Name of the arm that the others are compared with, as a rule what the subject names now.' }) @IsString() control: string;
+  @Field(() => [ExperimentArmInput]) @IsArray() @ArrayMinSize(1) @ArrayMaxSize(10) @ValidateNested({ each: true }) @Type(() => ExperimentArmInput) arms: ExperimentArmInput[];
+  @Field(() => String, { nullable: true, description: 'Name of the arm that the others are compared with. Left out: an arm `control` of weight 1 is added, of what the subject names now.' }) @IsOptional() @IsString() control?: string | null;
   @Field(() => Float, { defaultValue: 1, description: 'Share of the traffic that takes part, above 0.' }) @IsNumber() @Min(0.0001) @Max(1) allocation: number = 1;
   @Field(() => MetricEnum, { description: 'What decides.' }) @IsIn(METRIC_NAMES) primaryMetric: Metric;
   @Field(() => [ExperimentGuardInput], { defaultValue: [] }) @IsArray() @ArrayMaxSize(7) @ValidateNested({ each: true }) @Type(() => ExperimentGuardInput) guards: ExperimentGuardInput[] = [];

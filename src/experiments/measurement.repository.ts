@@ -40,23 +40,31 @@ export interface Asked {
   slowOverMs: number | null;
 }
 
+export const FEEDBACK_METRICS = ['thumb_rate', 'score'] as const satisfies Metric[];
+export type FeedbackMetric = (typeof FEEDBACK_METRICS)[number];
 const CALL_METRICS = ['error_rate', 'latency_ms', 'cost', 'tokens'] as const;
 
-/** The units of `seen` (experiment_id, unit, keyed, arm, assigned_at, at, id, and columns), each with its mean until it settles and its first value of each column. */
+/**
+ * The units of `seen` (experiment_id, key, arm, assigned_at, at, and columns): each with its mean until it settles and its
+ * first value of each column. Keys are gathered by hashing, without a sort, as 64 bits of theirs: two in a million
+ * million million are taken for one.
+ */
 const unitsOf = (columns: readonly string[]) => `
-  ranked AS (
-    SELECT seen.*, row_number() OVER unit AS nth, first_value(at) OVER unit AS first_at, first_value(arm) OVER unit AS first_arm, first_value(assigned_at) OVER unit AS first_assigned
-    FROM seen WINDOW unit AS (PARTITION BY experiment_id, unit ORDER BY at, id)
+  keyed AS (
+    SELECT s.*, hashtextextended(s.key, 0) AS unit, e.reweighted_at, e.observe_seconds * interval '1 second' AS observed
+    FROM seen s JOIN experiments e ON e.project_id = $1 AND e.id = s.experiment_id WHERE s.key IS NOT NULL
   ),
+  firsts AS (SELECT experiment_id, unit, min(at) AS first_at FROM keyed GROUP BY experiment_id, unit),
   units AS (
-    SELECT r.experiment_id, r.unit, r.first_arm AS arm, r.keyed, count(*) AS calls, width_bucket(r.first_assigned, e.reweighted_at) AS weighting,
-      NOT r.keyed OR r.first_at + e.observe_seconds * interval '1 second' <= now() AS settled,
+    SELECT k.experiment_id, k.arm, true AS keyed, count(*) AS calls, width_bucket(min(k.assigned_at), k.reweighted_at) AS weighting, f.first_at + k.observed <= now() AS settled,
       ${columns.flatMap((column) => [
-        `avg(r.${column}) FILTER (WHERE r.nth = 1 OR r.arm = r.first_arm AND r.at < r.first_at + e.observe_seconds * interval '1 second') AS ${column}`,
-        `max(r.${column}) FILTER (WHERE r.nth = 1) AS first_${column}`,
+        `avg(k.${column}) FILTER (WHERE k.at = f.first_at OR k.at < f.first_at + k.observed) AS ${column}`, `avg(k.${column}) FILTER (WHERE k.at = f.first_at) AS first_${column}`,
       ]).join(', ')}
-    FROM ranked r JOIN experiments e ON e.project_id = $1 AND e.id = r.experiment_id
-    GROUP BY r.experiment_id, r.unit, r.first_arm, r.keyed, r.first_at, r.first_assigned, e.reweighted_at, e.observe_seconds
+    FROM keyed k JOIN firsts f ON f.experiment_id = k.experiment_id AND f.unit = k.unit
+    GROUP BY k.experiment_id, k.unit, k.arm, f.first_at, k.reweighted_at, k.observed HAVING bool_or(k.at = f.first_at)
+    UNION ALL
+    SELECT s.experiment_id, s.arm, false, 1, width_bucket(s.assigned_at, e.reweighted_at), true, ${columns.map((column) => `s.${column}, s.${column}`).join(', ')}
+    FROM seen s JOIN experiments e ON e.project_id = $1 AND e.id = s.experiment_id WHERE s.key IS NULL
   )`;
 
 const momentsOf = (column: string) => `
@@ -64,8 +72,8 @@ const momentsOf = (column: string) => `
   count(*)::int AS "${column}FirstN", avg(first_${column}) AS "${column}FirstMean", var_samp(first_${column}) AS "${column}FirstVariance"`;
 
 const CALLS = `
-  WITH seen AS (
-    SELECT experiment_id, coalesce(sticky_key, id) AS unit, sticky_key IS NOT NULL AS keyed, arm, at, at AS assigned_at, id,
+  WITH seen AS NOT MATERIALIZED (
+    SELECT experiment_id, sticky_key AS key, arm, at, at AS assigned_at,
       (error_code IS NOT NULL AND status <> 499)::int::float8 AS error_rate, latency_ms::float8 AS latency_ms, cost, (prompt_tokens + completion_tokens)::float8 AS tokens
     FROM calls WHERE project_id = $1 AND experiment_id = ANY($2)
   ), ${unitsOf(CALL_METRICS)}
@@ -75,18 +83,18 @@ const CALLS = `
   GROUP BY experiment_id, weighting, arm ORDER BY experiment_id, weighting, arm`;
 
 /** A call's first judgement of a kind counts: it does not change with what is said later. */
-const FEEDBACK = `
-  WITH judged AS (
-    SELECT DISTINCT ON (f.call_id, kind.metric) c.experiment_id, coalesce(c.sticky_key, c.id) AS unit, c.sticky_key IS NOT NULL AS keyed, c.arm, c.at AS assigned_at,
-      f.created_at AS at, f.id, kind.metric, kind.value
-    FROM calls c JOIN call_feedback f ON f.project_id = $1 AND f.call_id = c.id
-    CROSS JOIN LATERAL (VALUES ('thumb_rate', f.thumb::int::float8), ('score', f.score)) AS kind (metric, value)
-    WHERE c.project_id = $1 AND c.experiment_id = ANY($2) AND kind.value IS NOT NULL
-    ORDER BY f.call_id, kind.metric, f.created_at, f.id
-  ),
-  seen AS (SELECT experiment_id, metric || ' ' || unit AS unit, keyed, arm, assigned_at, at, id, value FROM judged), ${unitsOf(['value'])}
-  SELECT experiment_id AS "experimentId", split_part(unit, ' ', 1) AS metric, weighting, arm, ${momentsOf('value')}
-  FROM units GROUP BY experiment_id, split_part(unit, ' ', 1), weighting, arm ORDER BY experiment_id, metric, weighting, arm`;
+const feedback = (value: string) => `
+  WITH seen AS NOT MATERIALIZED (
+    SELECT c.experiment_id, c.sticky_key AS key, c.arm, c.at AS assigned_at, judged.at, judged.value
+    FROM calls c JOIN (
+      SELECT call_id, min(created_at) AS at, (array_agg(${value} ORDER BY created_at, id))[1] AS value FROM call_feedback WHERE project_id = $1 AND ${value} IS NOT NULL GROUP BY call_id
+    ) AS judged ON judged.call_id = c.id
+    WHERE c.project_id = $1 AND c.experiment_id = ANY($2)
+  ), ${unitsOf(['value'])}
+  SELECT experiment_id AS "experimentId", weighting, arm, ${momentsOf('value')}
+  FROM units GROUP BY experiment_id, weighting, arm ORDER BY experiment_id, weighting, arm`;
+
+const FEEDBACK: Record<FeedbackMetric, string> = { thumb_rate: feedback('thumb::int::float8'), score: feedback('score') };
 
 type Row = Record<string, number | null> & { experimentId: string; arm: string; weighting: number };
 
@@ -94,18 +102,19 @@ type Row = Record<string, number | null> & { experimentId: string; arm: string; 
 export class MeasurementRepository {
   constructor(private readonly database: Database) {}
 
-  /** Sums up the log and the feedback of experiments, in two statements. */
-  async measure(ctx: RequestContext, asked: readonly Asked[]): Promise<{ traffic: Traffic[]; measurements: Measurement[] }> {
+  /** Sums up the log of experiments, and their feedback of these kinds, in a statement each. */
+  async measure(ctx: RequestContext, asked: readonly Asked[], feedbackMetrics: readonly FeedbackMetric[]): Promise<{ traffic: Traffic[]; measurements: Measurement[] }> {
     const manager = this.database.manager(ctx);
     const ids = asked.map(({ id }) => id);
     const calls = await manager.query<(Row & Traffic)[]>(CALLS, [ctx.projectId, ids, asked.map(({ slowOverMs }) => slowOverMs)]);
-    const feedback = await manager.query<(Row & { metric: Metric })[]>(FEEDBACK, [ctx.projectId, ids]);
+    const judged: Measurement[] = [];
+    for (const metric of feedbackMetrics) {
+      const rows = await manager.query<Row[]>(FEEDBACK[metric], [ctx.projectId, ids]);
+      judged.push(...rows.map((row) => measurement(row, metric, 'value')));
+    }
     return {
       traffic: calls,
-      measurements: [
-        ...calls.flatMap((row) => CALL_METRICS.map((metric) => measurement(row, metric, metric))),
-        ...feedback.map((row) => measurement(row, row.metric, 'value')),
-      ],
+      measurements: [...calls.flatMap((row) => CALL_METRICS.map((metric) => measurement(row, metric, metric))), ...judged],
     };
   }
 }

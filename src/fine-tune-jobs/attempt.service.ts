@@ -9,8 +9,8 @@ import { DatasetService } from '../datasets/dataset.service.js';
 import type { ChatMessage, DatasetRow } from '../datasets/row.js';
 import { verifyManifest } from '../models/manifest.js';
 import { ModelService } from '../models/model.service.js';
-import type { PromptVersionEntity } from '../prompts/prompt.entity.js';
 import { PromptService } from '../prompts/prompt.service.js';
+import type { ReadyPrompt } from '../prompts/ready-prompt.js';
 import type { FineTuneCheckpointEntity, FineTuneJobEntity } from './fine-tune-job.entity.js';
 import { FineTuneJobRepository } from './fine-tune-job.repository.js';
 import { attemptDirectory } from './run-paths.js';
@@ -62,7 +62,7 @@ export class AttemptService {
 
   private async writeData(ctx: RequestContext, job: FineTuneJobEntity, directory: string): Promise<DataRef> {
     const dataset = await this.datasets.findVersionById(ctx, job.datasetVersionId);
-    const prompt = job.promptVersionId === null ? null : await this.prompts.findVersionById(ctx, job.promptVersionId);
+    const prompt = job.promptVersionId === null ? null : await this.prompts.pinned(ctx, job.promptVersionId, job.promptPins);
     const render = prompt && ((row: DatasetRow) => this.render(prompt, row));
     const [trainPath, evalPath] = [join(directory, 'train.jsonl'), join(directory, 'eval.jsonl')];
     await this.datasets.materialise(ctx, dataset, 'train', trainPath, render);
@@ -70,9 +70,9 @@ export class AttemptService {
     return { trainPath, evalPath: heldOut ? evalPath : null };
   }
 
-  private render(prompt: PromptVersionEntity, row: DatasetRow): ChatMessage[] {
+  private render(prompt: ReadyPrompt, row: DatasetRow): ChatMessage[] {
     try {
-      return this.prompts.render(prompt, row.input ?? {});
+      return prompt.render(row.input ?? {});
     } catch (error) {
       if (!(error instanceof DomainError)) throw error;
       throw new DomainError('bad_data', `${error.message} The row: ${JSON.stringify(row).slice(0, 300)}`);

@@ -10,8 +10,8 @@ import type { DatasetRow } from '../datasets/row.js';
 import { assertMayFineTune } from '../models/licences.js';
 import type { ModelVersionEntity } from '../models/model.entity.js';
 import { ModelService } from '../models/model.service.js';
-import type { PromptVersionEntity } from '../prompts/prompt.entity.js';
 import { PromptService } from '../prompts/prompt.service.js';
+import type { ReadyPrompt } from '../prompts/ready-prompt.js';
 import type { FineTuneJobEntity, FineTuneMethod, FineTuneSettings } from './fine-tune-job.entity.js';
 import { type GivenSettings, settingsOf } from './fine-tune-settings.js';
 
@@ -35,16 +35,16 @@ export class FineTuneInputService {
   ) {}
 
   /** @throws DomainError not_found, bad_reference, sealed, licence_refused, undefined_variable, bad_input. */
-  async check(ctx: RequestContext, input: NewFineTuneJob): Promise<Pick<FineTuneJobEntity, 'method' | 'fromVersionId' | 'datasetVersionId' | 'promptVersionId' | 'settings' | 'registerAs'>> {
+  async check(ctx: RequestContext, input: NewFineTuneJob): Promise<Pick<FineTuneJobEntity, 'method' | 'fromVersionId' | 'datasetVersionId' | 'promptVersionId' | 'promptPins' | 'settings' | 'registerAs'>> {
     checkName(input.registerAs, 'registerAs');
     const from = await this.startingModel(ctx, input.model);
     const dataset = await this.trainingData(ctx, input.method, input.dataset);
-    const prompt = input.prompt == null ? null : await this.prompts.resolve(ctx, input.prompt);
+    const prompt = input.prompt == null ? null : await this.prompts.readyRef(ctx, input.prompt);
     const settings = settingsOf(input.method, input, dataset.rows - dataset.holdoutRows);
     const row = await this.firstRow(ctx, dataset);
     this.checkPrompt(dataset, row, prompt);
     await this.checkGraders(ctx, settings, dataset, row);
-    return { method: input.method, fromVersionId: from.id, datasetVersionId: dataset.id, promptVersionId: prompt?.id ?? null, settings, registerAs: input.registerAs };
+    return { method: input.method, fromVersionId: from.id, datasetVersionId: dataset.id, promptVersionId: prompt?.version.id ?? null, promptPins: prompt?.pins ?? {}, settings, registerAs: input.registerAs };
   }
 
   private async startingModel(ctx: RequestContext, reference: string): Promise<ModelVersionEntity> {
@@ -77,7 +77,7 @@ export class FineTuneInputService {
     throw new DomainError('bad_input', `${dataset.name}/${dataset.version} has no rows to train on.`, 'dataset');
   }
 
-  private checkPrompt(dataset: DatasetVersionEntity, row: DatasetRow, prompt: PromptVersionEntity | null): void {
+  private checkPrompt(dataset: DatasetVersionEntity, row: DatasetRow, prompt: ReadyPrompt | null): void {
     const name = `${dataset.name}/${dataset.version}`;
     if (row.input && !prompt) {
       throw new DomainError('bad_input', `The rows of ${name} hold variables (${Object.keys(row.input).join(', ')}); say in prompt which prompt version renders them, as prompts:/NAME/1.`, 'prompt');
@@ -85,7 +85,8 @@ export class FineTuneInputService {
     if (!row.input && prompt) {
       throw new DomainError('bad_input', `The rows of ${name} hold their own messages, which no prompt renders; leave prompt out.`, 'prompt');
     }
-    if (row.input && prompt) this.prompts.render(prompt, row.input);
+    if (prompt?.version.type === 'image') throw new DomainError('bad_input', `Prompt ${prompt.version.name} asks for images; give one of type text or chat.`, 'prompt');
+    if (row.input && prompt) prompt.render(row.input);
   }
 
   /** Reward models that graders name exist, and the columns that graders read are there. */

@@ -23,6 +23,8 @@ export class FineTuneJobEntity extends RunState<FineTuneStatus> {
   @Column('text') fromVersionId: string;
   @Column('text') datasetVersionId: string;
   @Column('text', { nullable: true }) promptVersionId: string | null;
+  /** What the prompt included when this was asked for: `ReadyPrompt.pins`. */
+  @Column('jsonb', { default: {} }) promptPins: Record<string, string>;
   @Column('jsonb') settings: FineTuneSettings;
   /** Name of the model that the result becomes a version of. */
   @Column('text') registerAs: string;

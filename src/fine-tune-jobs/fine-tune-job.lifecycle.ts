@@ -51,7 +51,7 @@ export class FineTuneJobLifecycle {
   ) {}
 
   /** @throws DomainError quota_exceeded, insufficient_quota. */
-  create(ctx: RequestContext, job: Pick<FineTuneJobEntity, 'method' | 'fromVersionId' | 'datasetVersionId' | 'promptVersionId' | 'settings' | 'registerAs'>): Promise<FineTuneJobEntity> {
+  create(ctx: RequestContext, job: Pick<FineTuneJobEntity, 'method' | 'fromVersionId' | 'datasetVersionId' | 'promptVersionId' | 'promptPins' | 'settings' | 'registerAs'>): Promise<FineTuneJobEntity> {
     return this.database.transaction(ctx, async (tx) => {
       await this.quotas.holdRun(tx);
       const created = await this.jobs.add(tx, { ...job, id: newId('ftjob'), createdBy: ctx.principal });

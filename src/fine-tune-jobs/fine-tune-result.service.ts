@@ -49,7 +49,7 @@ function edgesTo(version: ModelVersionEntity, job: FineTuneJobEntity): LineageEd
     edge('fine_tune_job', job.id, 'trained_by'),
     edge('model_version', job.fromVersionId, 'weights_derived'),
     edge('dataset_version', job.datasetVersionId, 'data_derived'),
-    ...(job.promptVersionId === null ? [] : [edge('prompt_version', job.promptVersionId, 'rendered_with')]),
+    ...(job.promptVersionId === null ? [] : [job.promptVersionId, ...new Set(Object.values(job.promptPins))]).map((id) => edge('prompt_version', id, 'rendered_with')),
     ...(rl?.reward.type === 'reward_model' ? [edge('model_version', rl.reward.modelVersionId, 'scored_by')] : []),
   ];
 }

@@ -1,16 +1,16 @@
 import { Logger } from '@nestjs/common';
 import type { ServerResponse } from 'node:http';
 import { DomainError } from '../common/errors.js';
-import { httpError } from '../common/http-error.filter.js';
 import type { StreamSink, UpstreamStream } from '../deployments/runtime/upstream-stream.js';
 import { reasonOf } from '../deployments/runtime/upstream.js';
+import type { EventShape } from './event-shape.js';
 
 /** How a stream ended: whole, broken off by the upstream, or left by the client. */
 export type StreamEnd = 'done' | 'broken' | 'left';
 
 /** Hears of what is passed on. */
 export interface StreamWatcher {
-  /** @param events whole server-sent events. @param count how many they are */
+  /** @param events whole server-sent events, in the shape of the route that was asked. @param count how many they are */
   see(events: string, count: number): void;
   /** Called once. */
   ended(how: StreamEnd): void;
@@ -21,12 +21,11 @@ const logger = new Logger('Gateway');
 const EVENT_END = /\r?\n\r?\n/g;
 /** A provider that never ends an event shall not fill this process's memory. */
 const MAX_EVENT_CHARACTERS = 4_000_000;
-const DONE = /(^|\n)data:\s*\[DONE\]\s*$/;
 
 /**
- * Passes server-sent events on, each as soon as it is whole. A stream that breaks off, falls silent or ends without
- * `[DONE]` gets a last event with OpenAI's error object, which the official clients raise; never half an event. A client
- * that leaves ends the upstream's answer too; one that is slow holds it back.
+ * Passes server-sent events on, each as soon as it is whole. A stream that breaks off, falls silent or ends before its last
+ * event gets one with an error, which the official clients raise; never half an event. A client that leaves ends the
+ * upstream's answer too; one that is slow holds it back.
  */
 export class EventRelay implements StreamSink {
   private readonly decoder = new TextDecoder();
@@ -37,10 +36,12 @@ export class EventRelay implements StreamSink {
   constructor(
     private readonly out: ServerResponse,
     private readonly source: UpstreamStream,
+    private readonly shape: EventShape,
     private readonly watcher: StreamWatcher,
   ) {
     out.on('drain', () => source.resume());
     out.once('close', () => this.left());
+    if (out.destroyed) this.left();
   }
 
   write(chunk: Buffer): boolean {
@@ -59,25 +60,31 @@ export class EventRelay implements StreamSink {
   }
 
   end(): void {
-    this.finish(this.done ? null : 'it ended without [DONE]');
+    this.finish(this.done ? null : 'it ended before its last event');
   }
 
   fail(error: Error): void {
-    this.finish(this.done ? null : reasonOf(error));
+    // The client's leaving ends the source too, and may be heard of here first.
+    if (this.out.destroyed) this.left();
+    else this.finish(this.done ? null : reasonOf(error));
   }
 
   private pass(end: number, count: number): boolean {
     const whole = this.rest.slice(0, end);
     this.rest = this.rest.slice(end);
-    this.done ||= DONE.test(whole.trimEnd());
-    this.watcher.see(whole, count);
-    return this.out.write(whole);
+    const { seen, told } = this.shape.translate(whole);
+    this.done ||= this.shape.endsIn(seen);
+    if (seen !== '') this.watcher.see(seen, count);
+    return told === '' || this.out.write(told);
   }
 
   private finish(broken: string | null): void {
     if (this.over) return;
     this.over = true;
-    if (broken !== null) this.out.write(brokenOff(broken));
+    if (broken !== null) {
+      logger.warn(`A model's stream broke off: ${broken}`);
+      this.out.write(this.shape.failure(new DomainError('upstream_failed', `The model's answer broke off (${broken}). What came before is not complete; ask again.`)));
+    }
     this.out.end();
     this.watcher.ended(broken === null ? 'done' : 'broken');
   }
@@ -88,10 +95,4 @@ export class EventRelay implements StreamSink {
     this.source.abort();
     this.watcher.ended(this.done ? 'done' : 'left');
   }
-}
-
-function brokenOff(reason: string): string {
-  logger.warn(`A model's stream broke off: ${reason}`);
-  const { body } = httpError(new DomainError('upstream_failed', `The model's answer broke off (${reason}). What came before is not complete; ask again.`));
-  return `data: ${JSON.stringify(body)}\n\n`;
 }

@@ -1,28 +1,37 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
-import { chatRequestSchema } from './chat-request.js';
+import type { Operation } from '../calls/call-record.js';
+import { GATEWAY_ROUTES } from './gateway.routes.js';
 import { OPENAI_SCHEMAS } from './openai.openapi.js';
+import { requestSchema } from './request-checks.js';
 
-type Paths = OpenAPIObject['paths'];
+const PASSED_ON = 'Fields that are not listed are passed on to the model\'s runtime or provider as they are.';
+const HEADERS = {
+  'x-triad-call-id': { description: 'Names the call in the log of calls, and for feedback', schema: { type: 'string' as const } },
+};
+const messages = [{ role: 'user', content: 'Close the blind in the studio.' }];
 
-const CALL_ID = { 'x-triad-call-id': { description: 'Names the call in the log of calls, and for feedback', schema: { type: 'string' as const } } };
+const ROUTES: Record<Operation, { id: string; summary: string; answer: object; streams: boolean; example: object }> = {
+  chat: { id: 'createChatCompletion', summary: 'OpenAI\'s chat completions', answer: OPENAI_SCHEMAS.completion, streams: true, example: { model: 'house-assistant', messages } },
+  completion: { id: 'createCompletion', summary: 'OpenAI\'s completions', answer: OPENAI_SCHEMAS.textCompletion, streams: true, example: { model: 'house-assistant', prompt: 'Close the' } },
+  embedding: { id: 'createEmbedding', summary: 'OpenAI\'s embeddings', answer: OPENAI_SCHEMAS.embeddings, streams: false, example: { model: 'house-assistant', input: 'Close the blind.' } },
+  image: { id: 'createImage', summary: 'OpenAI\'s images', answer: OPENAI_SCHEMAS.images, streams: false, example: { model: 'house-assistant', prompt: 'A blind, half closed' } },
+  message: { id: 'createMessage', summary: 'Anthropic\'s messages', answer: OPENAI_SCHEMAS.message, streams: true, example: { model: 'house-assistant', max_tokens: 64, messages } },
+};
 
 /** The routes that `GatewayRoutes` serves without Nest, which would describe them. */
-export const GATEWAY_PATHS: Paths = {
-  '/v1/chat/completions': {
+export const GATEWAY_PATHS: OpenAPIObject['paths'] = Object.fromEntries(Object.entries(GATEWAY_ROUTES).map(([path, operation]) => {
+  const { id, summary, answer, streams, example } = ROUTES[operation];
+  return [path, {
     post: {
-      operationId: 'createChatCompletion', tags: ['Gateway'], security: [{ bearer: [] }],
-      summary: 'OpenAI\'s chat completions', description: 'Fields that are not listed are passed on to the model\'s runtime or provider as they are.',
-      requestBody: {
-        required: true,
-        content: { 'application/json': { schema: chatRequestSchema, examples: { conversation: { value: { model: 'house-assistant', messages: [{ role: 'user', content: 'Close the blind in the studio.' }] } } } } },
-      },
+      operationId: id, tags: ['Gateway'], security: [{ bearer: [] }], summary, description: PASSED_ON,
+      requestBody: { required: true, content: { 'application/json': { schema: requestSchema(operation), examples: { example: { value: example } } } } },
       responses: {
         200: {
-          description: 'A chat completion; with `stream: true` server-sent events that end with `data: [DONE]`', headers: CALL_ID,
-          content: { 'application/json': { schema: OPENAI_SCHEMAS.completion }, 'text/event-stream': { schema: { type: 'string' } } },
+          description: streams ? 'The answer; with `stream: true` server-sent events' : 'The answer', headers: HEADERS,
+          content: { 'application/json': { schema: answer }, ...(streams && { 'text/event-stream': { schema: { type: 'string' as const } } }) },
         },
         502: { description: 'The model\'s provider or runtime failed' },
       },
     },
-  },
-};
+  }];
+}));

@@ -8,18 +8,23 @@ import { newId } from '../common/ids.js';
 import type { RequestContext } from '../common/request-context.js';
 import { AdmissionService } from '../limits/admission.service.js';
 import type { Reservation } from '../limits/buckets.js';
-import { estimateTokens } from './chat-usage.js';
-import { GatewayCall } from './gateway-call.js';
-import { type GatewayAnswer, GatewayService } from './gateway.service.js';
+import type { GatewayAnswer } from './answer-passer.js';
+import { estimateTokens } from './estimate.js';
+import { errorBody } from './event-shape.js';
+import { type CallHeaders, GatewayCall } from './gateway-call.js';
+import { GatewayService } from './gateway.service.js';
+import { PASSED_HEADERS } from './protocols/anthropic.js';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 /** A proxy that gathers a stream before it sends it would undo streaming. */
 const STREAM_HEADERS = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache', 'x-accel-buffering': 'no' };
 
 /** Routes of the hot path, on Fastify itself: Nest's pipeline would cost each call more than all that the gateway does with it. */
-export const GATEWAY_ROUTES: Record<string, Operation> = { '/v1/chat/completions': 'chat' };
+export const GATEWAY_ROUTES: Record<string, Operation> = {
+  '/v1/chat/completions': 'chat', '/v1/completions': 'completion', '/v1/embeddings': 'embedding', '/v1/images/generations': 'image', '/v1/messages': 'message',
+};
 
-/** OpenAI's routes that ask a model; its official clients are the judge of them. */
+/** OpenAI's routes that ask a model, and Anthropic's; their official clients are the judges of them. */
 @Injectable()
 export class GatewayRoutes {
   private readonly logger = new Logger('Gateway');
@@ -35,9 +40,11 @@ export class GatewayRoutes {
     await fastify.register((scope, _options, done) => {
       scope.removeContentTypeParser('application/json');
       scope.addContentTypeParser('application/json', { parseAs: 'string' }, scope.getDefaultJsonParser('error', 'error'));
-      scope.setErrorHandler((error, request, reply) => this.sendError(request, reply, error)); // of Fastify, before the handler
       for (const [path, operation] of Object.entries(GATEWAY_ROUTES)) {
-        scope.post(path, { helmet: false, config: { hot: true } }, (request, reply) => this.handle(operation, request, reply));
+        scope.post(path, {
+          helmet: false, config: { hot: true },
+          errorHandler: (error, request, reply) => this.sendError(operation, request, reply, error), // of Fastify, before the handler
+        }, (request, reply) => this.handle(operation, request, reply));
       }
       done();
     });
@@ -57,7 +64,7 @@ export class GatewayRoutes {
         reply.hijack();
       }
     } catch (error) {
-      this.sendError(request, reply, error);
+      this.sendError(operation, request, reply, error);
     }
     return reply;
   }
@@ -65,16 +72,18 @@ export class GatewayRoutes {
   /** Who calls, and whether it may; nothing is awaited when that is in memory. @throws DomainError unauthenticated, rate_limited, insufficient_quota. */
   private admit(operation: Operation, request: FastifyRequest, reply: FastifyReply): GatewayCall | Promise<GatewayCall> {
     const { headers, id } = request;
-    const ctx = this.auth.recall(headers.authorization, id);
+    // Anthropic's clients give the key by itself.
+    const authorization = headers.authorization ?? (operation === 'message' && typeof headers['x-api-key'] === 'string' ? `Bearer ${headers['x-api-key']}` : undefined);
+    const ctx = this.auth.recall(authorization, id);
     if (ctx) return this.admitAs(ctx, operation, request, reply);
-    return this.auth.authenticate(headers.authorization, id, headers['x-triad-project'] as string | undefined)
+    return this.auth.authenticate(authorization, id, headers['x-triad-project'] as string | undefined)
       .then((known) => this.admitAs(known, operation, request, reply));
   }
 
   private admitAs(ctx: RequestContext, operation: Operation, request: FastifyRequest, reply: FastifyReply): GatewayCall | Promise<GatewayCall> {
     assertMay(ctx, 'viewer');
     const body = (request.body ?? {}) as Record<string, unknown>;
-    const start = (reservation: Reservation | undefined) => new GatewayCall(newId('call'), operation, ctx, body, reservation);
+    const start = (reservation: Reservation | undefined) => new GatewayCall(newId('call'), operation, ctx, body, headersOf(operation, request), reservation);
     const admitted = this.admission.admitCall(ctx, () => estimateTokens(body, Number(request.headers['content-length']) || undefined), () => reply);
     return admitted instanceof Promise ? admitted.then(start) : start(admitted);
   }
@@ -87,8 +96,9 @@ export class GatewayRoutes {
     headers['x-content-type-options'] = 'nosniff';
     Object.assign(headers, answer.headers);
     if ('body' in answer) {
-      headers['content-type'] = JSON_TYPE;
       headers['content-length'] = Buffer.byteLength(answer.body);
+      if (answer.isEvents) Object.assign(headers, STREAM_HEADERS);
+      else headers['content-type'] = JSON_TYPE;
       reply.raw.writeHead(answer.status, headers).end(answer.body);
     } else {
       reply.raw.writeHead(answer.status, Object.assign(headers, STREAM_HEADERS));
@@ -96,9 +106,16 @@ export class GatewayRoutes {
     }
   }
 
-  private sendError(request: FastifyRequest, reply: FastifyReply, error: unknown): void {
+  private sendError(operation: Operation, request: FastifyRequest, reply: FastifyReply, error: unknown): void {
     const { status, body, expected } = httpError(error);
+    if (status === 401) Object.assign(body.error, { type: 'invalid_request_error', code: 'invalid_api_key' }); // OpenAI's words
     if (!expected) this.logger.error(`${request.method} ${request.url} ${request.id}: ${error instanceof Error ? error.stack : String(error)}`);
-    void reply.status(status).header('content-type', JSON_TYPE).send(JSON.stringify(body));
+    void reply.status(status).header('content-type', JSON_TYPE).send(JSON.stringify(errorBody({ operation }, status, body.error, request.id)));
   }
+}
+
+function headersOf(operation: Operation, { headers }: FastifyRequest): CallHeaders {
+  const text = (name: string) => (typeof headers[name] === 'string' ? headers[name] : undefined);
+  const passed = operation === 'message' ? PASSED_HEADERS.flatMap((name) => (text(name) === undefined ? [] : [[name, text(name)!] as const])) : [];
+  return { stickyKey: text('x-triad-sticky-key') ?? null, cacheControl: text('x-triad-cache-control'), passedOn: passed.length > 0 ? Object.fromEntries(passed) : null };
 }

@@ -1,30 +1,29 @@
 import { Injectable } from '@nestjs/common';
-import type { ServerResponse } from 'node:http';
-import { isStreamed, type StreamedAnswer, type UpstreamAnswer, type WholeAnswer } from '../deployments/runtime/upstream.js';
-import { PromptService } from '../prompts/prompt.service.js';
+import { stickyKeyOf } from '../deployments/routing-policy.js';
+import { type Assignment, ExperimentService } from '../experiments/experiment.service.js';
+import { AnswerFinder } from './answer-finder.js';
+import { AnswerPasser, type Found, type GatewayAnswer } from './answer-passer.js';
 import { CallAccount } from './call-account.js';
-import { type ChatCompletionRequest, parseChatRequest } from './chat-request.js';
-import { StreamTokens, tokensOf } from './chat-usage.js';
-import { EventRelay, type StreamEnd } from './event-relay.js';
+import { Dialogue } from './dialogue.js';
 import type { GatewayCall } from './gateway-call.js';
-import { PlanService } from './plan.service.js';
-import { relayRefusal } from './refusal.js';
-import { TargetCaller } from './target-caller.js';
+import { PromptFiller } from './prompt-filler.js';
+import { checkRequest } from './request-checks.js';
+import { RouteService } from './route.service.js';
+import { AnswerCache } from './routing/answer-cache.js';
+import { cacheControl } from './routing/canonical.js';
+import { pickArm } from './routing/pick-arm.js';
+import type { Route } from './routing/route.js';
 
-/** An answer ready to be sent: in one piece, or written as it comes. */
-export type GatewayAnswer =
-  | { status: number; headers: Record<string, string>; body: string }
-  | { status: 200; headers: Record<string, string>; pipe: (out: ServerResponse) => void };
-
-const NO_HEADERS: Record<string, string> = {};
-
-/** The OpenAI-compatible edge: finds what a model name stands for, asks it, and passes its answer on. */
+/** The OpenAI-compatible edge: finds what a model name stands for, has it asked, and passes its answer on. */
 @Injectable()
 export class GatewayService {
   constructor(
-    private readonly plans: PlanService,
-    private readonly prompts: PromptService,
-    private readonly caller: TargetCaller,
+    private readonly routes: RouteService,
+    private readonly filler: PromptFiller,
+    private readonly experiments: ExperimentService,
+    private readonly cache: AnswerCache,
+    private readonly finder: AnswerFinder,
+    private readonly passer: AnswerPasser,
     private readonly account: CallAccount,
   ) {}
 
@@ -35,64 +34,55 @@ export class GatewayService {
    */
   async answer(call: GatewayCall): Promise<GatewayAnswer> {
     try {
-      const request = parseChatRequest(call.body);
-      const plan = this.plans.of(call.ctx, request.model);
-      const { deployment, target } = plan instanceof Promise ? await plan : plan;
-      call.deploymentId = deployment?.id ?? null;
-      const preparing = this.prepare(call, request);
-      if (preparing) await preparing;
-      call.target = target;
-      call.attempts = 1;
-      return this.pass(call, await this.caller.ask(call.ctx, target, call.operation, call.request, call.gone));
+      const { model, prompt } = checkRequest(call.operation, call.body);
+      call.request = call.body;
+      let named = prompt && this.filler.fill(call, prompt);
+      if (named instanceof Promise) named = await named;
+      const route = await this.routeOf(call, model ?? named ?? '');
+      const arm = pickArm(route.policy, route.id, stickyKeyOf(route.policy, call.stickyKey, call.ctx.principal));
+      return route.policy.cache ? await this.throughCache(call, route, arm) : await this.fetch(call, route, arm, null, {});
     } catch (error) {
       this.account.fail(call, error);
       throw error;
     }
   }
 
-  /** The request as it is sent on: with its prompt's messages before its own. */
-  private prepare(call: GatewayCall, { model: _, prompt, ...request }: ChatCompletionRequest): Promise<void> | undefined {
-    call.request = request;
-    return prompt && this.render(call, prompt, request);
+  private routeOf(call: GatewayCall, model: string): Route | Promise<Route> {
+    const route = this.routes.of(call.ctx, model);
+    return route instanceof Promise ? route.then((found) => this.assigned(call, model, found)) : this.assigned(call, model, route);
   }
 
-  private async render(call: GatewayCall, prompt: NonNullable<ChatCompletionRequest['prompt']>, request: Record<string, unknown>): Promise<void> {
-    const version = prompt.ref !== undefined ? await this.prompts.resolve(call.ctx, prompt.ref)
-      : await this.prompts.fetch(call.ctx, prompt.name!, { version: prompt.version ?? null, label: prompt.label ?? null });
-    const rendered = this.prompts.render(version, prompt.variables);
-    call.promptVersionId = version.id;
-    call.promptMessages = rendered.length;
-    call.variables = prompt.variables;
-    call.request = { ...request, messages: [...rendered, ...((request['messages'] as unknown[] | undefined) ?? [])] };
-  }
-
-  private pass(call: GatewayCall, answer: UpstreamAnswer): GatewayAnswer {
-    if (isStreamed(answer)) return this.stream(call, answer);
-    if (answer.status !== 200) return this.refuse(call, answer);
-    call.tokens = tokensOf(answer.text, call.request['messages']);
-    this.account.end(call, { status: 200, errorCode: null, streamed: false, answer: null });
-    return { status: 200, headers: NO_HEADERS, body: answer.text };
-  }
-
-  private refuse(call: GatewayCall, answer: WholeAnswer): GatewayAnswer {
-    const refusal = relayRefusal(answer, call.target?.kind === 'provider' ? call.target.provider.name : null);
-    this.account.end(call, { status: refusal.status, errorCode: 'upstream_refused', streamed: false, answer: null });
-    return refusal;
-  }
-
-  private stream(call: GatewayCall, { stream }: StreamedAnswer): GatewayAnswer {
-    const counted = new StreamTokens(call.request['messages']);
-    const watcher = {
-      see: (events: string, count: number) => {
-        call.firstTokenMs ??= performance.now() - call.startedAt;
-        counted.see(events, count);
-      },
-      ended: (how: StreamEnd) => {
-        call.tokens = counted.tokens;
-        const [status, errorCode] = how === 'done' ? [200, null] : how === 'left' ? [499, 'client_left'] : [200, 'upstream_failed'];
-        this.account.end(call, { status, errorCode, streamed: true, answer: null });
-      },
+  /** A deployment's experiment may send the call to a model of its own. */
+  private assigned(call: GatewayCall, model: string, route: Route): Route | Promise<Route> {
+    if (!route.deployment) return route;
+    call.deploymentId = route.deployment.id;
+    const assigned = this.experiments.assign(call.ctx, { kind: 'deployment', name: model }, call.stickyKey);
+    const by = (assignment: Assignment | null) => {
+      if (assignment?.model == null) return route;
+      call.experiment ??= assignment;
+      return this.routes.of(call.ctx, model, assignment.model);
     };
-    return { status: 200, headers: NO_HEADERS, pipe: (out) => stream.start(new EventRelay(out, stream, watcher)) };
+    return assigned instanceof Promise ? assigned.then(by) : by(assigned);
+  }
+
+  /** Streams in Anthropic's shape are neither kept nor replayed. */
+  private async throughCache(call: GatewayCall, route: Route, arm: number): Promise<GatewayAnswer> {
+    const policy = route.policy.cache!;
+    const candidate = route.orders[arm]![0]!;
+    const key = call.operation === 'message' && call.request['stream'] === true ? null : this.cache.keyOf(call.ctx.projectId, call.operation, candidate.name, call.request, policy);
+    const { read, write } = cacheControl(call.headers.cacheControl);
+    const kept = key && read ? await this.cache.get(key) : null;
+    const { target } = candidate;
+    if (kept && target) {
+      call.candidate = candidate;
+      return this.passer.replay(call, kept, new Dialogue(call.operation, target.kind === 'provider' ? target.provider.kind : 'openai'), { 'x-triad-cache': 'hit' });
+    }
+    return this.fetch(call, route, arm, key && write ? { key, policy } : null, { 'x-triad-cache': 'miss' });
+  }
+
+  private async fetch(call: GatewayCall, route: Route, arm: number, keep: Found['keep'], headers: Record<string, string>): Promise<GatewayAnswer> {
+    const { answer, candidate, deadline, shared } = await this.finder.find(call, route, arm);
+    call.candidate = candidate;
+    return this.passer.pass(call, answer, { route, candidate, deadline, keep: shared ? null : keep, headers });
   }
 }

@@ -3,7 +3,9 @@ import type { Page, PageArgs } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
 import type { ModelEntity, ModelVersionEntity } from '../models/model.entity.js';
 import { ModelService } from '../models/model.service.js';
+import type { ProviderEntity } from '../deployments/deployment.entity.js';
 import { DeploymentService } from '../deployments/deployment.service.js';
+import { ProviderService } from '../deployments/provider.service.js';
 import { TargetService } from '../deployments/target.service.js';
 
 /** OpenAI's model object. */
@@ -23,15 +25,20 @@ export class ModelListService {
   constructor(
     private readonly models: ModelService,
     private readonly deployments: DeploymentService,
+    private readonly providers: ProviderService,
     private readonly targets: TargetService,
   ) {}
 
-  /** Deployments, and each registered version that can chat under its number and its aliases. */
+  /**
+   * Deployments, each registered version that can chat under its number and its aliases, and of providers the models that
+   * have a price of their own: others can be called as well, and no provider is asked for its list.
+   */
   async list(ctx: RequestContext): Promise<{ object: 'list'; data: OpenAiModel[] }> {
     const deployments = await all((page) => this.deployments.list(ctx, page));
     const models = await all((page) => this.models.list(ctx, page));
     const versions = await Promise.all(models.map((model) => this.versionsOf(ctx, model)));
-    return { object: 'list', data: [...deployments.map((each) => entry(each.name, each.createdAt)), ...versions.flat()] };
+    const priced = (await this.providers.all(ctx)).flatMap(modelsOf);
+    return { object: 'list', data: [...deployments.map((each) => entry(each.name, each.createdAt)), ...versions.flat(), ...priced] };
   }
 
   /** @throws DomainError model_not_found. */
@@ -51,6 +58,9 @@ export class ModelListService {
       .map((id) => entry(id, version.createdAt));
   }
 }
+
+const modelsOf = ({ name, createdAt, prices }: ProviderEntity): OpenAiModel[] =>
+  prices.filter(({ model }) => !model.endsWith('*')).map(({ model }) => entry(`${name}/${model}`, createdAt, name));
 
 /** Every node of a connection. */
 async function all<T>(read: (page: PageArgs) => Promise<Page<T>>): Promise<T[]> {

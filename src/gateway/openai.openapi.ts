@@ -6,6 +6,9 @@ const model = {
   properties: { id: text, object: { const: 'model' }, created: { ...count, description: 'Seconds since 1970' }, owned_by: text },
 };
 
+const usage = { type: ['object', 'null'], properties: { prompt_tokens: count, completion_tokens: count, total_tokens: count } };
+const some = { type: 'array', items: { type: 'object' } };
+
 /** Answers of OpenAI's routes, as JSON Schemas. A completion is the runtime's or provider's own, so only what all of them hold. */
 export const OPENAI_SCHEMAS = {
   model: model as object,
@@ -21,7 +24,11 @@ export const OPENAI_SCHEMAS = {
           properties: { index: count, message: { type: 'object', required: ['role'], properties: { role: text, content: { type: ['string', 'null'] } } }, finish_reason: { type: ['string', 'null'] } },
         },
       },
-      usage: { type: ['object', 'null'], properties: { prompt_tokens: count, completion_tokens: count, total_tokens: count } },
+      usage,
     },
   } as object,
+  textCompletion: { type: 'object', required: ['id', 'object', 'created', 'model', 'choices'], properties: { id: text, object: { const: 'text_completion' }, created: count, model: text, choices: some, usage } } as object,
+  embeddings: { type: 'object', required: ['object', 'data', 'model'], properties: { object: { const: 'list' }, data: some, model: text } } as object,
+  images: { type: 'object', required: ['created', 'data'], properties: { created: count, data: some } } as object,
+  message: { type: 'object', required: ['id', 'type', 'role', 'content', 'model'], properties: { id: text, type: { const: 'message' }, role: { const: 'assistant' }, content: some, model: text } } as object,
 };

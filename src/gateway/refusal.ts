@@ -1,37 +1,21 @@
 import { DomainError } from '../common/errors.js';
-import { errorOf, type WholeAnswer } from '../deployments/runtime/upstream.js';
-
-/** OpenAI's error, ready to be sent. */
-export interface Refusal {
-  status: number;
-  headers: Record<string, string>;
-  body: string;
-}
+import type { WholeAnswer } from '../deployments/runtime/upstream.js';
+import type { Dialogue } from './dialogue.js';
+import type { OpenAiError } from './protocols/protocol.js';
 
 /**
- * A refusal in OpenAI's shape. It keeps status and error of a server that speaks that shape, save where they would be
+ * A refusal as OpenAI's error. It keeps status and error of a server that speaks a known shape, save where they would be
  * read as being about the caller's own key.
  * @param provider its name; null for the own runtime
+ * @throws DomainError upstream_failed for those, and for what is in no known shape.
  */
-export function relayRefusal(answer: WholeAnswer, provider: string | null): Refusal {
-  const { text } = answer;
-  const error = errorOf(text);
+export function refusalOf({ status, text }: WholeAnswer, dialogue: Dialogue, provider: string | null): { status: number; error: OpenAiError } {
   const who = provider === null ? 'The runtime' : `Provider ${JSON.stringify(provider)}`;
-  const headers: Record<string, string> = {};
-  if (answer.headers['retry-after']) headers['retry-after'] = answer.headers['retry-after'];
-  if (answer.status === 401 || answer.status === 403) {
+  if (status === 401 || status === 403) {
     // Its words are left out: they may hold part of the key.
-    throw new DomainError('upstream_failed', `${who} refused the key stored for it (status ${answer.status}). Check that the key is valid there and may use this model.`);
+    throw new DomainError('upstream_failed', `${who} refused the key stored for it (status ${status}). Check that the key is valid there and may use this model.`);
   }
-  if (!error || answer.status < 400) {
-    throw new DomainError('upstream_failed', `${who} answered with status ${answer.status} and no error in OpenAI's shape: ${text.slice(0, 200)}`);
-  }
-  return { status: answer.status, headers, body: JSON.stringify(openaiError(text, answer.status)) };
-}
-
-/** The upstream's error object with all four of OpenAI's fields. */
-function openaiError(text: string, status: number): { error: object } {
-  const body = JSON.parse(text) as { error?: object };
-  const error = typeof body.error === 'object' ? body.error : body;
-  return { error: { type: status >= 500 ? 'server_error' : 'invalid_request_error', param: null, code: null, ...error } };
+  const refusal = dialogue.error(text, status);
+  if (!refusal || status < 400) throw new DomainError('upstream_failed', `${who} answered with status ${status} and no error in a known shape: ${text.slice(0, 200)}`);
+  return refusal;
 }

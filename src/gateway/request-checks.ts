@@ -20,28 +20,30 @@ export interface CheckedRequest {
 }
 
 type Fields = Record<string, unknown>;
-/** What a field may be: in OpenAI's words, and as a test. Null is none given. */
-type Kind = readonly [words: string, holds: (value: unknown) => boolean];
+/** What a field may be: in OpenAI's words, as a test, and as a JSON Schema. Null is none given. */
+type Kind = readonly [words: string, holds: (value: unknown) => boolean, schema: object];
 
 const isObject = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
 const isText = (value: unknown): value is string => typeof value === 'string';
 const isWhole = (value: unknown): boolean => Number.isInteger(value);
 const each = (holds: (value: unknown) => boolean) => (value: unknown): boolean => Array.isArray(value) && value.every(holds);
 
-const TEXT: Kind = ['a string', isText];
-const WHOLE: Kind = ['an integer', isWhole];
-const DECIMAL: Kind = ['a decimal', (value) => typeof value === 'number'];
-const BOOLEAN: Kind = ['a boolean', (value) => typeof value === 'boolean'];
-const OBJECT: Kind = ['an object', isObject];
-const OBJECTS: Kind = ['an array of objects', each(isObject)];
-const TEXTS: Kind = ['an array of strings', each(isText)];
-const TEXT_OR_TEXTS: Kind = ['one of a string or array of strings', (value) => isText(value) || each(isText)(value)];
-const TEXT_OR_OBJECT: Kind = ['one of a string or object', (value) => isText(value) || isObject(value)];
-const TEXT_OR_OBJECTS: Kind = ['one of a string or array of objects', (value) => isText(value) || each(isObject)(value)];
+const [text, whole, object] = [{ type: 'string' }, { type: 'integer' }, { type: 'object' }];
+const listOf = (items: object) => ({ type: 'array', items });
+const TEXT: Kind = ['a string', isText, text];
+const WHOLE: Kind = ['an integer', isWhole, whole];
+const DECIMAL: Kind = ['a decimal', (value) => typeof value === 'number', { type: 'number' }];
+const BOOLEAN: Kind = ['a boolean', (value) => typeof value === 'boolean', { type: 'boolean' }];
+const OBJECT: Kind = ['an object', isObject, object];
+const OBJECTS: Kind = ['an array of objects', each(isObject), listOf(object)];
+const TEXTS: Kind = ['an array of strings', each(isText), listOf(text)];
+const TEXT_OR_TEXTS: Kind = ['one of a string or array of strings', (value) => isText(value) || each(isText)(value), { anyOf: [text, listOf(text)] }];
+const TEXT_OR_OBJECT: Kind = ['one of a string or object', (value) => isText(value) || isObject(value), { anyOf: [text, object] }];
+const TEXT_OR_OBJECTS: Kind = ['one of a string or array of objects', (value) => isText(value) || each(isObject)(value), { anyOf: [text, listOf(object)] }];
 /** A text or its tokens, or several of either. */
 const TEXT_OR_TOKENS: Kind = ['one of a string, array of strings, array of integers, or array of integer arrays',
-  (value) => isText(value) || each(isText)(value) || each(isWhole)(value) || each(each(isWhole))(value)];
-const TEXT_TOKENS_OR_PROMPT: Kind = [TEXT_OR_TOKENS[0], (value) => isObject(value) || TEXT_OR_TOKENS[1](value)];
+  (value) => isText(value) || each(isText)(value) || each(isWhole)(value) || each(each(isWhole))(value), { anyOf: [text, listOf(text), listOf(whole), listOf(listOf(whole))] }];
+const TEXT_TOKENS_OR_PROMPT: Kind = [TEXT_OR_TOKENS[0], (value) => isObject(value) || TEXT_OR_TOKENS[1](value), { anyOf: [TEXT_OR_TOKENS[2], object] }];
 
 const ALL: Record<string, Kind> = { model: TEXT };
 const SAMPLING: Record<string, Kind> = {
@@ -62,10 +64,30 @@ const FIELDS: Record<Operation, Record<string, Kind>> = {
     tools: OBJECTS, tool_choice: OBJECT, thinking: OBJECT, metadata: OBJECT, output_config: OBJECT,
   },
 };
-/** What must be given, save `messages` and `prompt` where the other one is. */
+/** What must be given, save with a registered prompt, whose config may hold it. */
 const REQUIRED: Record<Operation, readonly string[]> = { chat: ['messages'], completion: [], embedding: ['input'], image: ['prompt'], message: ['messages', 'max_tokens'] };
 
 const PROMPT_FIELDS: Record<string, Kind> = { ref: TEXT, name: TEXT, label: TEXT, version: WHOLE, variables: OBJECT };
+
+const MESSAGES = { type: 'array', items: { type: 'object', required: ['role'], properties: { role: text, content: orNull(TEXT_OR_OBJECTS[2]) } } };
+const PROMPT = {
+  description: 'A registered prompt that the server renders: `ref`, or `name` with `label` or `version`. Of a chat its messages go before those of the request.',
+  type: 'object', additionalProperties: false,
+  properties: { ref: orNull({ ...text, description: '`prompts:/name@label`' }), name: orNull(text), label: orNull(text), version: orNull(whole), variables: orNull(object) },
+};
+
+function orNull(schema: object): object {
+  return { anyOf: [schema, { type: 'null' }] };
+}
+
+/** What `checkRequest` takes, as JSON Schema: for the description of the API. */
+export function requestSchema(operation: Operation): object {
+  const properties = Object.fromEntries(Object.entries(FIELDS[operation]).map(([name, [, , schema]]) => [name, orNull(name === 'messages' ? MESSAGES : schema)]));
+  const takesPrompt = 'prompt' in properties;
+  if (takesPrompt) properties['prompt'] = orNull(operation === 'chat' || operation === 'message' ? PROMPT : { anyOf: [operation === 'completion' ? TEXT_OR_TOKENS[2] : text, PROMPT] });
+  const must = ['model', ...REQUIRED[operation]];
+  return { type: 'object', properties, ...(takesPrompt ? { anyOf: [{ required: must }, { required: ['prompt'] }] } : { required: must }) };
+}
 
 /**
  * Checks what of a request every provider agrees on; the body is passed on as it is.
@@ -76,7 +98,7 @@ export function checkRequest(operation: Operation, body: unknown): CheckedReques
   checkTypes(FIELDS[operation], body, '');
   const { model, messages } = body;
   const prompt = isObject(body['prompt']) ? promptOf(body['prompt']) : null;
-  for (const name of REQUIRED[operation]) if (body[name] == null && !(name === 'messages' && prompt)) throw missing(name);
+  for (const name of REQUIRED[operation]) if (body[name] == null && !prompt) throw missing(name);
   if ((model == null || model === '') && !prompt) throw missing('model');
   if (Array.isArray(messages)) {
     if (messages.length === 0 && !prompt) throw empty('messages', 'array');

@@ -1,19 +1,22 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { Dispatcher } from 'undici';
-import type { Operation } from '../calls/call-record.js';
+import type { CancelSignal } from '../common/cancellation.js';
 import { outboundDispatcher } from '../common/outbound.js';
-import type { RequestContext } from '../common/request-context.js';
 import { decryptSecret } from '../common/secrets.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { placeOfKey, type ProviderEntity } from '../deployments/deployment.entity.js';
 import { RuntimeService } from '../deployments/runtime/runtime.service.js';
-import { type Abortable, call, type Upstream, type UpstreamAnswer } from '../deployments/runtime/upstream.js';
+import { call, isStreamed, type Upstream, type UpstreamAnswer } from '../deployments/runtime/upstream.js';
 import type { Target } from '../deployments/target.service.js';
+import { Dialogue } from './dialogue.js';
+import type { GatewayCall } from './gateway-call.js';
+import { protocolOf } from './protocols/protocol-of.js';
 
-/** OpenAI's paths, below a base URL that ends in `/v1`. */
-export const PATHS: Record<Operation, string> = {
-  chat: '/chat/completions', message: '/chat/completions', completion: '/completions', embedding: '/embeddings', image: '/images/generations',
-};
+/** What a target answered, and how to read it. */
+export interface TargetAnswer {
+  answer: UpstreamAnswer;
+  dialogue: Dialogue;
+}
 
 /** Asks a target: a provider outside, or a registered model in its runtime. */
 @Injectable()
@@ -34,27 +37,34 @@ export class TargetCaller implements OnModuleDestroy {
   }
 
   /**
-   * @param body its `model` is set here
-   * @returns the answer as it comes, a refusal included
-   * @throws DomainError when no answer comes; the signal's reason.
+   * @param idleMs longest silence within the answer; null: the installation's
+   * @returns the answer when it is whole, a refusal included; a stream when its first bytes are here
+   * @throws DomainError bad_input for what the target cannot do, or when no answer comes; the signal's reason.
    */
-  ask(ctx: RequestContext, target: Target, operation: Operation, body: object, signal: Abortable): Promise<UpstreamAnswer> {
-    if (target.kind === 'registry') return this.runtime.relay(ctx, target.version, `/v1${PATHS[operation]}`, body, signal);
-    return call(this.upstreamOf(target.provider), PATHS[operation], JSON.stringify({ ...body, model: target.model }), signal);
+  async ask(gatewayCall: GatewayCall, target: Target, idleMs: number | null, signal: CancelSignal): Promise<TargetAnswer> {
+    const dialogue = new Dialogue(gatewayCall.operation, target.kind === 'provider' ? target.provider.kind : 'openai');
+    const { path, body } = dialogue.request(gatewayCall.request, target.kind === 'provider' ? target.model : '');
+    const answer = target.kind === 'registry' ? await this.runtime.relay(gatewayCall.ctx, target.version, `/v1${path}`, body, signal)
+      : await call(this.upstreamOf(target.provider, gatewayCall, idleMs), path, JSON.stringify(body), signal);
+    if (isStreamed(answer)) await answer.stream.begun();
+    return { answer, dialogue };
   }
 
-  private upstreamOf(provider: ProviderEntity): Upstream {
+  private upstreamOf(provider: ProviderEntity, { headers: { passedOn } }: GatewayCall, idleMs: number | null): Upstream {
     let upstream = this.upstreams.get(provider);
-    if (!upstream) {
-      const key = provider.encryptedKey && decryptSecret(this.config, placeOfKey(provider), provider.encryptedKey);
-      this.upstreams.set(provider, upstream = {
-        dispatcher: this.dispatcher,
-        url: provider.baseUrl,
-        idleMs: this.config.TRIAD_STREAM_IDLE_MS,
-        headers: key ? { authorization: `Bearer ${key}` } : {},
-        unreachable: { code: 'upstream_failed', message: `Provider ${JSON.stringify(provider.name)} at ${provider.baseUrl} does not answer.` },
-      });
-    }
-    return upstream;
+    if (!upstream) this.upstreams.set(provider, upstream = this.prepare(provider));
+    if (idleMs === null && !passedOn) return upstream;
+    return { ...upstream, ...(idleMs !== null && { idleMs }), ...(passedOn && provider.kind === 'anthropic' && { headers: { ...upstream.headers, ...passedOn } }) };
+  }
+
+  private prepare(provider: ProviderEntity): Upstream {
+    const key = provider.encryptedKey && decryptSecret(this.config, placeOfKey(provider), provider.encryptedKey);
+    return {
+      dispatcher: this.dispatcher,
+      url: provider.baseUrl,
+      idleMs: this.config.TRIAD_STREAM_IDLE_MS,
+      headers: { ...provider.headers, ...protocolOf(provider.kind).headers(key) },
+      unreachable: { code: 'upstream_failed', message: `Provider ${JSON.stringify(provider.name)} at ${provider.baseUrl} does not answer.` },
+    };
   }
 }

@@ -84,9 +84,9 @@ export class AdmissionService {
   /** Notes what a request used, and corrects what it had reserved. Nothing waits for it. */
   settle(ctx: RequestContext, reservation: Reservation | undefined, used: Usage): void {
     const tokens = bounded(used.promptTokens + used.completionTokens, MAX_TOKENS);
-    if (tokens > 0) this.usage.add(ctx, used);
-    if (!reservation) return;
     const micros = bounded(used.cost * MICROS, MAX_MICROS);
+    if (tokens + micros > 0) this.usage.add(ctx, used);
+    if (!reservation) return;
     if (tokens > 0) this.lastPrice.set(ctx.projectId, micros / tokens);
     const corrections = reservation.taken.map((bucket) => ({ ...bucket, cost: (bucket.counts === 'tokens' ? tokens : micros) - bucket.cost }));
     const due = corrections.filter(({ cost }) => cost !== 0);

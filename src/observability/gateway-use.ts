@@ -23,7 +23,7 @@ const addable = (value: number): number => (Number.isFinite(value) ? Math.max(va
 
 /** Adds to the counters of tokens and cost by provider and model; a call without an answer leaves no trace there. Never throws. */
 export function countGatewayUse({ provider, model, promptTokens, completionTokens, cost }: GatewayUse): void {
-  if (promptTokens + completionTokens === 0) return;
+  if (promptTokens + completionTokens === 0 && cost === 0) return;
   const series = seriesOf(provider, model);
   series.prompt.inc(addable(promptTokens));
   series.completion.inc(addable(completionTokens));

@@ -5,14 +5,14 @@ export interface PromptContent {
   type: PromptType;
   messages: ChatTemplate[];
   config: Record<string, unknown>;
-  /** JSON Schema of the variables; null when it is not given. */
+  /** JSON Schema of the variables; null when it is only inferred from the templates. */
   inputSchema: Record<string, unknown> | null;
   tags: string[];
 }
 
 export function contentOf(version: PromptVersionEntity): PromptContent {
-  const { type, messages, config, tags, inputSchema } = version as PromptVersionEntity & { inputSchema?: Record<string, unknown> | null };
-  return { type, messages, config, tags, inputSchema: inputSchema ?? null };
+  const { type, messages, config, tags, inputSchema, inputSchemaGiven } = version;
+  return { type, messages, config, tags, inputSchema: inputSchemaGiven ? inputSchema : null };
 }
 
 export function sameContent(a: PromptContent, b: PromptContent): boolean {

@@ -31,7 +31,7 @@ export class PromptDiffService {
       from, to, equal: sameContent(before, after),
       messages: new MessageDiff(before.messages, after.messages).changes(),
       config: jsonChanges(before.config, after.config),
-      inputSchema: jsonChanges(before.inputSchema ?? {}, after.inputSchema ?? {}),
+      inputSchema: jsonChanges(from.inputSchema, to.inputSchema),
       addedTags: after.tags.filter((tag) => !before.tags.includes(tag)),
       removedTags: before.tags.filter((tag) => !after.tags.includes(tag)),
     };

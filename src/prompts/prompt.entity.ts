@@ -1,6 +1,6 @@
 import { Column, CreateDateColumn, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
 
-export type PromptType = 'text' | 'chat';
+export type PromptType = 'text' | 'chat' | 'image';
 export type ChatRole = 'system' | 'user' | 'assistant';
 export interface ChatTemplate {
   role: ChatRole;
@@ -48,6 +48,12 @@ export class PromptVersionEntity {
   @Column('jsonb') messages: ChatTemplate[];
   /** Names of the variables that rendering needs, sorted. */
   @Column('text', { array: true }) variables: string[];
+  /** JSON Schema of the variables: inferred from the templates, or the author's tighter one. Included prompts have their own. */
+  @Column('jsonb', { default: {} }) inputSchema: Record<string, unknown>;
+  /** The schema is the author's. */
+  @Column('boolean', { default: false }) inputSchemaGiven: boolean;
+  /** What the templates include: `name/3` or `name@label`, sorted. */
+  @Column('text', { array: true, default: [] }) includes: string[];
   @Column('jsonb') config: Record<string, unknown>;
   @Column('text', { array: true }) tags: string[];
   @Column('text', { nullable: true }) commitMessage: string | null;

@@ -8,6 +8,8 @@ import { PromptDiffResolver } from './prompt-diff.resolver.js';
 import { PromptDiffService } from './prompt-diff.service.js';
 import { PromptFolderRepository } from './prompt-folder.repository.js';
 import { PromptFolderResolver, PromptLibraryResolver, PromptUseResolver } from './prompt-library.resolver.js';
+import { PromptIncludeRepository } from './prompt-include.repository.js';
+import { PromptIncludesService } from './prompt-includes.service.js';
 import { PromptLibraryService } from './prompt-library.service.js';
 import { PromptRepository } from './prompt.repository.js';
 import { PromptController } from './prompt.controller.js';
@@ -15,12 +17,13 @@ import { PromptResolver, PromptVersionResolver } from './prompt.resolver.js';
 import { PromptService } from './prompt.service.js';
 import { ProtectedLabelRepository } from './protected-label.repository.js';
 import { ProtectedLabelService } from './protected-label.service.js';
+import { ReadyPromptsService } from './ready-prompts.service.js';
 
 @Module({
   imports: [ModelModule],
   controllers: [PromptController],
   providers: [
-    PromptRepository, PromptService, PromptResolver, PromptVersionResolver,
+    PromptRepository, PromptService, PromptResolver, PromptVersionResolver, PromptIncludeRepository, PromptIncludesService, ReadyPromptsService,
     ProtectedLabelRepository, ProtectedLabelService, PromptFolderRepository, PromptLibraryService, PromptLibraryResolver, PromptFolderResolver, PromptUseResolver,
     PromptDiffService, PromptDiffResolver, PromptVersionsRepository, PromptExportService, PromptImportService, PromptExchangeResolver,
   ],

@@ -3,7 +3,7 @@ import { GraphQLJSONObject } from 'graphql-scalars';
 import { Ctx } from '../auth/carrier.js';
 import type { RequestContext } from '../common/request-context.js';
 import { PromptService } from './prompt.service.js';
-import { ChatMessage, CreatePromptVersionInput, Prompt, PromptConnection, PromptsArgs, PromptVersion, PromptVersionConnection, PromptVersionsArgs } from './prompt.types.js';
+import { ChatMessage, CreatePromptVersionInput, Prompt, PromptConnection, PromptInclude, PromptsArgs, PromptVersion, PromptVersionConnection, PromptVersionsArgs } from './prompt.types.js';
 
 @Resolver(() => PromptVersion)
 export class PromptVersionResolver {
@@ -19,16 +19,16 @@ export class PromptVersionResolver {
     return this.prompts.fetch(ctx, name, { version: version ?? null, label: label ?? null });
   }
 
-  @Query(() => [ChatMessage], { description: 'Fills in a prompt. Errors: undefined_variable, not_found.' })
+  @Query(() => [ChatMessage], { description: 'The messages of a prompt with its variables filled in; one message for a prompt of type text or image. Errors: undefined_variable, not_found, too_large.' })
   async renderPrompt(
     @Ctx() ctx: RequestContext,
     @Args('ref', { description: '`prompts:/name/3`, `prompts:/name@label` or `prompts:/name`.' }) ref: string,
     @Args('variables', { type: () => GraphQLJSONObject }) variables: Record<string, unknown>,
   ) {
-    return this.prompts.render(await this.prompts.resolve(ctx, ref), variables);
+    return (await this.prompts.readyRef(ctx, ref)).render(variables);
   }
 
-  @Mutation(() => PromptVersion, { description: 'Adds a version; the first creates the prompt. Errors: bad_input, conflict, forbidden (a protected label).' })
+  @Mutation(() => PromptVersion, { description: 'Adds a version; the first creates the prompt. Errors: bad_input, not_found (of what it includes), conflict, forbidden (a protected label).' })
   createPromptVersion(@Ctx() ctx: RequestContext, @Args('input') input: CreatePromptVersionInput) {
     return this.prompts.createVersion(ctx, input);
   }
@@ -52,6 +52,11 @@ export class PromptVersionResolver {
   @ResolveField(() => [String], { description: 'Labels on this version, `latest` included.' })
   labels(@Ctx() ctx: RequestContext, @Parent() version: PromptVersion) {
     return this.prompts.labelsOf(ctx, version);
+  }
+
+  @ResolveField(() => [PromptInclude], { description: 'Prompts that its templates include with `{% render %}`.' })
+  includes(@Ctx() ctx: RequestContext, @Parent() version: PromptVersion & { includes: string[] }) {
+    return this.prompts.includesOf(ctx, version);
   }
 }
 

@@ -8,15 +8,20 @@ import type { RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
 import type { ChatTemplate, PromptEntity, PromptType, PromptVersionEntity } from './prompt.entity.js';
 import { type PromptListArgs, PromptRepository, type PromptState, type PromptVersionListArgs } from './prompt.repository.js';
+import { newTemplates } from './new-templates.js';
 import { checkConfig } from './prompt-config.js';
+import { PromptIncludesService } from './prompt-includes.service.js';
 import { checkTags } from './prompt-library.service.js';
 import { ProtectedLabelService } from './protected-label.service.js';
-import { renderMessages, variablesOf } from './rendering.js';
+import type { ReadyPrompt } from './ready-prompt.js';
+import { ReadyPromptsService } from './ready-prompts.service.js';
 
 export interface NewPromptVersion {
   name: string;
   type: PromptType;
   messages: ChatTemplate[];
+  /** JSON Schema of the variables, tighter than the one that the templates imply. */
+  inputSchema?: Record<string, unknown> | null | undefined;
   config?: Record<string, unknown> | null | undefined;
   labels?: string[] | null | undefined;
   tags?: string[] | null | undefined;
@@ -38,20 +43,23 @@ export class PromptService {
     private readonly database: Database,
     private readonly prompts: PromptRepository,
     private readonly protectedLabels: ProtectedLabelService,
+    private readonly includes: PromptIncludesService,
+    private readonly readies: ReadyPromptsService,
   ) {}
 
   /**
    * Adds an immutable version; the first one creates the prompt.
-   * @throws DomainError bad_input for a template that cannot be read or a config that is wrong; conflict when the prompt is of the other type, or archived; forbidden for a protected label.
+   * @throws DomainError bad_input for a template that cannot be read, an inputSchema that does not fit it or a config that is wrong;
+   * not_found for a prompt that it includes; conflict when the prompt is of another type or archived, or when prompts would
+   * include each other; forbidden for a protected label.
    */
   createVersion(ctx: RequestContext, input: NewPromptVersion): Promise<PromptVersionEntity> {
     checkName(input.name);
     const labels = input.labels ?? [];
     labels.forEach((label) => this.checkMovable(label));
-    if (input.messages.length === 0) throw new DomainError('bad_input', 'A prompt needs at least one message.', 'messages');
     checkConfig(input.config ?? {});
     checkTags(input.tags ?? []);
-    const variables = variablesOf(input.messages);
+    const templates = newTemplates(input);
     return this.database.transaction(ctx, async (tx) => {
       await this.protectedLabels.assertMayMove(tx, labels);
       const prompt = await this.prompts.takeNextVersion(tx, { id: newId('prm'), name: input.name, type: input.type });
@@ -61,10 +69,11 @@ export class PromptService {
       assertChangeable(prompt);
       const version = await this.prompts.addVersion(tx, {
         id: newId('prmv'), promptId: prompt.id, name: prompt.name, type: prompt.type, version: prompt.latestVersion,
-        messages: input.messages, variables, config: input.config ?? {}, tags: input.tags ?? [],
+        messages: input.messages, ...templates, config: input.config ?? {}, tags: input.tags ?? [],
         commitMessage: input.commitMessage ?? null, createdBy: ctx.principal,
       });
       await this.prompts.setLabels(tx, prompt.id, version.version, labels);
+      await this.includes.check(tx, version);
       await this.readsChanged(tx);
       return version;
     });
@@ -73,7 +82,7 @@ export class PromptService {
   /**
    * Moves labels to a version.
    * @param expectedVersion the version that each label names now, as the caller saw it
-   * @throws DomainError not_found; conflict when another moved a label meanwhile, or the prompt is archived; forbidden for a protected label.
+   * @throws DomainError not_found; conflict when another moved a label meanwhile, the prompt is archived, or prompts would include each other; forbidden for a protected label.
    */
   setLabels(ctx: RequestContext, name: string, version: number, labels: string[], expectedVersion: number | null = null): Promise<PromptVersionEntity> {
     labels.forEach((label) => this.checkMovable(label));
@@ -86,6 +95,7 @@ export class PromptService {
         throw new DomainError('conflict', `The label ${moved} names version ${now.get(moved) ?? 0} of ${name} now, not ${expectedVersion}: another moved it. Look at it again, then move it.`, 'expectedVersion');
       }
       await this.prompts.setLabels(tx, found.promptId, version, labels);
+      await this.includes.check(tx, found);
       await this.readsChanged(tx);
       return found;
     });
@@ -138,9 +148,33 @@ export class PromptService {
     return version;
   }
 
-  /** @throws DomainError undefined_variable naming what is missing. */
-  render(version: PromptVersionEntity, variables: Record<string, unknown>): ChatTemplate[] {
-    return renderMessages(version.messages, version.variables, variables, version.name);
+  /**
+   * A version ready to be rendered, by number or label as in `fetch`: from the cache, and at once when it is there.
+   * @throws DomainError as `fetch`; not_found for what it includes.
+   */
+  ready(ctx: RequestContext, name: string, by: { version?: number | null; label?: string | null }): ReadyPrompt | Promise<ReadyPrompt> {
+    if (by.version != null && by.label != null) throw new DomainError('bad_input', 'Give a version or a label, not both.', 'label');
+    const reference = by.version == null ? `${name}@${by.label ?? 'production'}` : `${name}/${by.version}`;
+    return this.readies.get(ctx, reference, () => this.fetch(ctx, name, by));
+  }
+
+  /** The same for `prompts:/name/3`, `prompts:/name@label` or `prompts:/name`. */
+  readyRef(ctx: RequestContext, reference: string): ReadyPrompt | Promise<ReadyPrompt> {
+    const { name, version, alias } = parseReference(reference, 'prompts');
+    return this.ready(ctx, name, { version, label: alias });
+  }
+
+  /**
+   * The version of that id, with what it included when a run was asked for.
+   * @param pins `ReadyPrompt.pins` of that time
+   */
+  async pinned(ctx: RequestContext, id: string, pins: Record<string, string>): Promise<ReadyPrompt> {
+    return this.readies.of(ctx, await this.findVersionById(ctx, id), pins);
+  }
+
+  /** What a version includes, with what each reference stands for now. */
+  async includesOf(ctx: RequestContext, { includes }: Pick<PromptVersionEntity, 'includes'>): Promise<{ reference: string; version: PromptVersionEntity | null }[]> {
+    return Promise.all(includes.map(async (reference) => ({ reference, version: await this.includes.load(ctx, reference) ?? null })));
   }
 
   list(ctx: RequestContext, args: PromptListArgs): Promise<Page<PromptEntity>> {
@@ -155,7 +189,9 @@ export class PromptService {
   }
 
   /** Called in each transaction that changes what a name, version or label reads. */
-  private async readsChanged(_tx: RequestContext): Promise<void> {}
+  private readsChanged(tx: RequestContext): Promise<void> {
+    return this.readies.changed(tx);
+  }
 
   private async lock(tx: RequestContext, name: string): Promise<PromptState> {
     const locked = await this.prompts.lock(tx, name);

@@ -4,12 +4,12 @@ import { ArrayNotEmpty, IsArray, IsBoolean, IsIn, IsObject, IsOptional, IsString
 import { connectionOf, CreatedFilter, listArgsOf, NamedFilter } from '../common/pagination.js';
 import type { ChatRole, ChatTemplate, PromptType } from './prompt.entity.js';
 
-export const PromptTypeEnum = { text: 'text', chat: 'chat' } as const;
-registerEnumType(PromptTypeEnum, { name: 'PromptType', description: 'text: one user message; chat: a list of messages.' });
+export const PromptTypeEnum = { text: 'text', chat: 'chat', image: 'image' } as const;
+registerEnumType(PromptTypeEnum, { name: 'PromptType', description: 'text: one user message, which other prompts may include; chat: a list of messages; image: one message, the prompt of an image request.' });
 export const ChatRoleEnum = { system: 'system', user: 'user', assistant: 'assistant' } as const;
 registerEnumType(ChatRoleEnum, { name: 'ChatRole' });
 
-@ObjectType({ description: 'A message; in a prompt its content is a template with {{variables}}.' })
+@ObjectType({ description: 'A message; in a prompt its content is a template in Liquid: `{{ name }}`, `{% if x %}`, `{% for x in list %}`, `{% render "name@label" %}`.' })
 export class ChatMessage {
   @Field(() => ChatRoleEnum) role: ChatRole;
   @Field() content: string;
@@ -29,13 +29,20 @@ export class PromptVersion {
   @Field(() => Int) version: number;
   @Field(() => PromptTypeEnum) type: PromptType;
   @Field(() => [ChatMessage]) messages: ChatMessage[];
-  @Field(() => [String], { description: 'Variables that rendering needs, sorted.' }) variables: string[];
+  @Field(() => [String], { description: 'Variables that the templates read, sorted.' }) variables: string[];
+  @Field(() => GraphQLJSONObject, { description: 'JSON Schema of the variables: inferred from the templates, or the tighter one that was given. Included prompts have their own.' }) inputSchema: Record<string, unknown>;
   @Field(() => GraphQLJSONObject, { description: 'Model settings kept with the version.' }) config: Record<string, unknown>;
   @Field(() => [String]) tags: string[];
   @Field(() => String, { nullable: true }) commitMessage: string | null;
   @Field({ description: 'Who made it: `key:<id>`.' }) createdBy: string;
   @Field() createdAt: Date;
   promptId: string;
+}
+
+@ObjectType({ description: 'Another prompt that a template includes.' })
+export class PromptInclude {
+  @Field({ description: '`name/3` or `name@label`.' }) reference: string;
+  @Field(() => PromptVersion, { nullable: true, description: 'What it stands for now; null when it is gone.' }) version: PromptVersion | null;
 }
 
 @Directive('@key(fields: "id")')
@@ -80,7 +87,8 @@ export class PromptVersionsArgs extends listArgsOf('PromptVersion', PromptVersio
 export class CreatePromptVersionInput {
   @Field({ description: 'May hold slashes as folders.' }) @IsString() name: string;
   @Field(() => PromptTypeEnum, { defaultValue: 'chat' }) @IsIn(Object.values(PromptTypeEnum)) type: PromptType;
-  @Field(() => [ChatMessageInput], { description: 'A text prompt has one message of role user.' }) @IsArray() @ArrayNotEmpty() messages: ChatMessageInput[];
+  @Field(() => [ChatMessageInput], { description: 'A prompt of type text or image has one message of role user.' }) @IsArray() @ArrayNotEmpty() messages: ChatMessageInput[];
+  @Field(() => GraphQLJSONObject, { nullable: true, description: 'JSON Schema of the variables, tighter than the one inferred from the templates: it describes each that they read, and requires those that they always read.' }) @IsOptional() @IsObject() inputSchema?: Record<string, unknown> | null;
   @Field(() => GraphQLJSONObject, { nullable: true }) @IsOptional() @IsObject() config?: Record<string, unknown> | null;
   @Field(() => [String], { nullable: true, description: 'Labels to move to the new version.' }) @IsOptional() @IsArray() labels?: string[] | null;
   @Field(() => [String], { nullable: true }) @IsOptional() @IsArray() tags?: string[] | null;

@@ -11,7 +11,7 @@ export async function throughput(options: Pick<autocannon.Options, 'url' | 'meth
 }
 
 /** Starts bare-server.ts in its own process. */
-export async function bareServer(kind: 'pg' | 'proxy' | 'upstream', target = ''): Promise<{ url: string; process: ChildProcess }> {
+export async function bareServer(kind: 'pg' | 'proxy' | 'upstream' | 'constant' | 'fastify', target = ''): Promise<{ url: string; process: ChildProcess }> {
   const child = fork(fileURLToPath(new URL('bare-server.js', import.meta.url)), [kind, target]);
   const [port] = (await once(child, 'message')) as [number];
   return { url: `http://127.0.0.1:${port}`, process: child };

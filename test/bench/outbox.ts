@@ -4,19 +4,11 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
 import type { Service } from '../../demo/service.js';
+import type { Latency } from './report.js';
 
 const PER_SECOND = 200;
 const SECONDS = 20;
 const WARM_UP_SECONDS = 3;
-
-export interface Latency {
-  name: string;
-  count: number;
-  /** Milliseconds. */
-  p50: number;
-  p99: number;
-  max: number;
-}
 
 /**
  * From the COMMIT of a transaction with an event and its outbox row, in this process, to the start of the handler's own

@@ -2,7 +2,9 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { columnsOf, grade, parseGrader, type ProgramGrader } from '../../src/common/graders.js';
 import { DomainError } from '../../src/common/errors.js';
-import { renderMessages, variablesOf } from '../../src/prompts/rendering.js';
+import { newTemplates } from '../../src/prompts/new-templates.js';
+import type { PromptVersionEntity } from '../../src/prompts/prompt.entity.js';
+import { compileVersion, type ReadyPrompt, readyPrompt } from '../../src/prompts/ready-prompt.js';
 import { type Gateway, type GraphqlFailure, startGateway } from '../helpers/gateway.js';
 
 /** Names that an object has without being given them, and some that Mustache or JavaScript would treat as special. */
@@ -20,6 +22,20 @@ const CATASTROPHES: Record<string, string> = {
   'sections in sections': `${'{{#a}}'.repeat(LARGE / 10)}${'{{/a}}'.repeat(LARGE / 10)}`,
   'other delimiters': `{{=${'<'.repeat(LARGE)} ${'>'.repeat(LARGE)}=}}`,
   'a long name': `{{${'a'.repeat(LARGE)}}}`,
+  'tags in one line': '{% if a %}'.repeat(LARGE / 10),
+  'tags one in the other': `${'{% if a %}'.repeat(2_000)}${'{% endif %}'.repeat(2_000)}`,
+  'comments without an end': '{% comment %}'.repeat(LARGE / 20),
+  'raw text without an end': '{% raw %}{%'.repeat(LARGE / 20),
+  'quotes without an end': '{{"'.repeat(LARGE / 4),
+  'brackets without an end': `{{${'a['.repeat(LARGE / 4)}`,
+  'brackets one in the other': `{{${'a['.repeat(LARGE / 20)}b${']'.repeat(LARGE / 20)}}}`,
+  'parentheses': `{{${'('.repeat(LARGE / 2)}}}`,
+  'a long path': `{{a${'.a'.repeat(LARGE / 4)}}}`,
+  'many filters': `{{a${' | upcase'.repeat(LARGE / 20)}}}`,
+  'many operands': `{% if a${' or a'.repeat(LARGE / 10)} %}{% endif %}`,
+  'white space that goes': `{{a -}}${' '.repeat(LARGE)}{{- a}}`,
+  'a tag of spaces': `{%${' '.repeat(LARGE)}if a %}{% endif %}`,
+  'many properties': Array.from({ length: 5_000 }, (_, index) => `{{a${index}}}`).join(''),
   'much text': 'x '.repeat(LARGE),
   'many variables': '{{a}}'.repeat(LARGE / 5),
   'item columns without an end': '{{item.'.repeat(LARGE / 5),
@@ -43,50 +59,92 @@ function outcome<T>(work: () => T): T | DomainError {
   }
 }
 
+/** One prompt, read as at its creation and again as at its first rendering. */
+function prepare(content: string, partials: Record<string, string> = {}): ReadyPrompt {
+  const version = (name: string, text: string) => ({ ...newTemplates({ type: 'chat', messages: user(text) }), id: name, name, messages: user(text) }) as unknown as PromptVersionEntity;
+  const included = new Map(Object.entries(partials).map(([reference, text]) => [reference, compileVersion(version(reference, text))]));
+  return readyPrompt(compileVersion(version('p', content)), included);
+}
+const rendered = (content: string, variables: Record<string, unknown>, partials?: Record<string, string>) => outcome(() => prepare(content, partials).render(variables)[0]!.content);
+
 /** Number 25: templates of users are inert, or refused, and never take long. */
 describe('#25 templates of prompts', () => {
-  const fragment = fc.constantFrom(...PROTOTYPE_NAMES, '{{', '}}', '{', '}', '#', '/', '^', '>', '&', '=', '!', '.', ' ', '\n', '$&', '$1', '${1}', 'a', '{{a}}');
+  const fragment = fc.constantFrom(...PROTOTYPE_NAMES, ...PROTOTYPE_NAMES.map((name) => `{{a.${name}}}`), '{{', '}}', '{%', '%}', '{', '}', '#', '/', '>', '|', ':', ',', '=', '(', ')', '[', ']', '"', '-', '.', ' ', '\n', '$&', 'a', '{{a}}',
+    '{% if a %}', '{% elsif b %}', '{% else %}', '{% endif %}', '{% unless a %}', '{% endunless %}', '{% for x in a %}', '{% for x in (1..9) %}', '{% endfor %}', '{{ x }}', '{{ forloop.index }}', '{% case a %}', '{% when "x" %}', '{% endcase %}',
+    '{% raw %}', '{% endraw %}', '{% comment %}', '{% endcomment %}', '{% render "a" %}', '{{ a | upcase }}', '{{ a | json }}', '{{ a | default: b }}', '{% assign a = 1 %}', '{% include "x" %}', '{% layout "/etc/passwd" %}');
   const template = fc.array(fc.oneof(fragment, fc.string({ unit: 'binary' })), { maxLength: 30 }).map((parts) => parts.join(''));
+  const value = fc.oneof(fc.constant('«{{a}} {% if a %} $& {{constructor}}»'), fc.jsonValue({ maxDepth: 3 }), fc.constant(JSON.parse('{"__proto__":{"x":1},"constructor":"c","toString":"t"}')));
 
-  it('hold nothing but the variables that are given', () => {
-    fc.assert(fc.property(template, (content) => {
-      const needed = outcome(() => variablesOf(user(content)));
-      if (needed instanceof DomainError) return;
-      // Values that a template engine, or String.replace, would read again.
-      const variables = JSON.parse(`{${needed.map((name) => `${JSON.stringify(name)}:"«{{a}} $& {{constructor}}»"`).join(',')}}`) as Record<string, unknown>;
-      const [rendered] = renderMessages(user(content), needed, variables, 'p');
-      const rest = rendered!.content.replaceAll('«{{a}} $& {{constructor}}»', '');
-      expect(rest).not.toMatch(/native code|\[object|undefined|function /);
-      expect(rest.length).toBeLessThanOrEqual(content.length);
-      if (needed.length > 0) expect(() => renderMessages(user(content), needed, {}, 'p')).toThrow(DomainError);
-    }), { numRuns: 2_000 });
-  });
+  it('hold nothing but the variables that are given, or say what is wrong', () => {
+    fc.assert(fc.property(template, fc.dictionary(fc.constantFrom('a', 'b', 'x', ...PROTOTYPE_NAMES), value), (content, variables) => {
+      const text = rendered(content, variables, { 'a@production': '{{a}}' });
+      if (text instanceof DomainError) expect(text.code).toBeOneOf(['bad_input', 'undefined_variable', 'too_large']);
+      else expect(text.replaceAll(content, '')).not.toMatch(/native code|\[object |function Object/);
+      expect(({} as { x?: unknown }).x).toBeUndefined();
+    }), { numRuns: 1_000 });
+  }, 60_000);
 
   it.each(PROTOTYPE_NAMES)('{{%s}} is a variable like any other, which an object does not have of itself', (name) => {
     const content = `{{${name}}} {{a}} {{${name}}}`;
-    const needed = variablesOf(user(content));
-    expect(() => renderMessages(user(content), needed, { a: 'x' }, 'p')).toThrow(`{{${name}}}`);
+    expect(rendered(content, { a: 'x' })).toMatchObject({ code: 'undefined_variable', message: expect.stringContaining(`{{${name}}}`) });
     const given = JSON.parse(`{ "a": "x", ${JSON.stringify(name)}: "given" }`) as Record<string, unknown>;
-    expect(renderMessages(user(content), needed, given, 'p')).toEqual(user('given x given'));
+    expect(rendered(content, given)).toBe('given x given');
+    if (name === 'length') return;
+    for (const [path, o] of [[`o.${name}`, {}], [`o["${name}"]`, {}], ['o[k]', {}], [`o.${name}`, ['x']], [`o.${name}`, 'x'], [`o.${name}.${name}`, { a: 1 }]] as const) {
+      expect(rendered(`{% if true %}{{${path}}}{% endif %}`, { o, k: name })).toMatchObject({ code: 'undefined_variable' });
+    }
   });
 
-  it.each(['{{constructor.constructor}}', '{{a.b}}', '{{.}}', '{{#a}}{{/a}}', '{{^a}}{{/a}}', '{{>a}}', '{{=<% %>=}}', '{{}}', '{{a b}}', '{{a', '{{{a}}', '{{"a"}}', '{{a()}}', '{{ä}}'])('refuses %s', (content) => {
-    expect(outcome(() => variablesOf(user(content)))).toMatchObject({ code: 'bad_input' });
-  });
-
-  it('are Mustache in what they allow', () => {
-    const content = '{{! why }}\nDear {{ name }}{{!, really}},\n  {{!x}} {{!y}}  \n{{{a}}} and {{&a}} {{! end }}';
-    expect(variablesOf(user(content))).toEqual(['a', 'name']);
-    expect(renderMessages(user(content), ['a', 'name'], { name: '<Ada>', a: '{{name}}' }, 'p')).toEqual(user('Dear <Ada>,\n{{name}} and {{name}} '));
+  it.each(['{{constructor.constructor("x")}}', '{{.}}', '{{#a}}{{/a}}', '{{^a}}{{/a}}', '{{>a}}', '{{=<% %>=}}', '{{}}', '{{a b}}', '{{a', '{{{a}}', '{{a()}}', '{% include "x" %}', '{% render x %}', '{% layout "x" %}', '{% assign x = 1 %}', '{% capture x %}{% endcapture %}', '{% increment x %}', '{{ a | date: "%s" }}', '{{ a | where: "x" }}', '{{ a | map: "constructor" }}'])('refuses %s', (content) => {
+    expect(rendered(content, {})).toMatchObject({ code: 'bad_input' });
   });
 
   it.each(Object.entries(CATASTROPHES))('come to an end with %s', (_, content) => {
-    const needed = outcome(() => variablesOf(user(content)));
-    if (!(needed instanceof DomainError)) outcome(() => renderMessages(user(content), needed, { a: 'value' }, 'p'));
+    rendered(content, { a: 'value', b: true });
+  });
+
+  const list = Array.from({ length: 20_000 }, (_, index) => index);
+  const nested = (depth: number, inner: string, over = 'l') => `${Array.from({ length: depth }, (_, index) => `{% for x${index} in ${over} %}`).join('')}${inner}${'{% endfor %}'.repeat(depth)}`;
+  it.each<[string, string, Record<string, unknown>, Record<string, string>?]>([
+    ['loops in loops', nested(5, 'x'), { l: list.slice(0, 100) }],
+    ['empty loops in loops', nested(20, ''), { l: list.slice(0, 10) }],
+    ['loops over nothing in loops', nested(3, '{% for y in e %}{% endfor %}'), { l: list.slice(0, 500), e: [] }],
+    ['a huge range', '{% for x in (1..1000000000) %}{% endfor %}', {}],
+    ['a huge range that is asked for', '{% for x in (a..b) %}x{% endfor %}', { a: -9e15, b: '9000000000000000' }],
+    ['huge ranges in loops', nested(4, '{{x0}}', '(1..1000)'), {}],
+    ['what a list contains, asked often', '{% for x in l %}{% if l contains "no" %}{% endif %}{% endfor %}', { l: list }],
+    ['lists compared', '{% for x in l %}{% if l == m %}{% endif %}{% endfor %}', { l: list, m: [...list] }],
+    ['lists joined', '{% for x in l %}{% if l | join %}{% endif %}{% endfor %}', { l: list.map(() => '') }],
+    ['lists as JSON', '{% for x in l %}{% assign %}{{ l | json | size }}{% endfor %}'.replace('{% assign %}', ''), { l: list }],
+    ['texts compared', '{% for x in l %}{% if a == b %}{% endif %}{% endfor %}', { l: list, a: 'x'.repeat(100_000), b: 'x'.repeat(100_000) }],
+    ['a needle like its haystack', '{% for x in l %}{% if a contains b %}{% endif %}{% endfor %}', { l: list, a: 'a'.repeat(100_000), b: `${'a'.repeat(5_000)}b${'a'.repeat(5_000)}` }],
+    ['a text that replaces its letters', '{{ a | replace: "a", a | replace: "a", a | replace: "a", a }}', { a: 'a'.repeat(5_000) }],
+    ['a text replaced between its letters', '{% for x in l %}{{ a | replace: "", "" | size }}{% endfor %}', { l: list, a: 'a'.repeat(100_000) }],
+    ['filters one after another', `{{ a${' | append: a | prepend: a'.repeat(2_000)} }}`, { a: 'a'.repeat(10_000) }],
+    ['includes in loops', '{% for x in l %}{% render "b", x: x %}{% endfor %}', { l: list, big: list }, { 'b@production': '{{x}}{% if big %}{% for y in big limit: 0 %}{% endfor %}{% endif %}' }],
+    ['includes that multiply', '{% render "b" %}'.repeat(100), { a: 'a' }, { 'b@production': '{% render "c" %}'.repeat(100), 'c@production': '{% render "d" %}'.repeat(100), 'd@production': '{{a}}'.repeat(100) }],
+    ['includes of themselves', '{% render "b" %}', {}, { 'b@production': '{% render "b" %}{% render "b" %}' }],
+    ['values nested deeply', '{{ a | json }}', { a: Array.from({ length: 5_000 }).reduce<unknown>((inner) => [inner], 'x') }],
+  ])('come to an end with %s', (_, content, variables, partials) => {
+    const text = rendered(content, variables, partials);
+    if (text instanceof DomainError) expect(text.code).toBeOneOf(['too_large', 'bad_input', 'undefined_variable']);
   });
 
   it('do not fill memory by naming a long variable often', () => {
-    expect(outcome(() => renderMessages(user('{{a}}'.repeat(100_000)), ['a'], { a: 'x'.repeat(1_000_000) }, 'p'))).toMatchObject({ code: 'too_large' });
+    expect(rendered('{{a}}'.repeat(5_000), { a: 'x'.repeat(1_000_000) })).toMatchObject({ code: 'too_large' });
+  });
+
+  it.each<[string, Record<string, unknown>]>([
+    ['patterns', { type: 'object', properties: { a: { pattern: '(a+)+$' } }, required: ['a'] }],
+    ['references', { type: 'object', properties: { a: { $ref: '#/properties/a' } }, required: ['a'] }],
+    ['items that must be unique', { type: 'object', properties: { a: { uniqueItems: true } }, required: ['a'] }],
+    ['depth', { type: 'object', properties: { a: Array.from({ length: 60 }).reduce<object>((inner) => ({ not: inner }), {}) }, required: ['a'] }],
+    ['code', { type: 'object', properties: { a: { enum: ['"+process.exit()+"'] }, '"];process.exit();//': {} }, required: ['a'] }],
+    ['its size', { type: 'object', properties: { a: { enum: list } }, required: ['a'] }],
+    ['a prototype', JSON.parse('{"type":"object","properties":{"a":{},"__proto__":{"type":"string"}},"required":["a","__proto__"]}') as Record<string, unknown>],
+  ])('an input schema does no harm by %s', (_, inputSchema) => {
+    outcome(() => newTemplates({ type: 'chat', messages: user('{{a}}'), inputSchema }));
+    expect(({} as { type?: unknown }).type).toBeUndefined();
   });
 });
 

@@ -22,8 +22,8 @@ export interface Installation {
   key: string;
   /** As the owner of the tables; connects again for each call. */
   sql<T extends pg.QueryResultRow = any>(statement: string, values?: unknown[]): Promise<T[]>;
-  /** Starts the API on `url`. */
-  startApi(): Promise<ServiceProcess>;
+  /** Starts the API on `url`, or where the environment says. */
+  startApi(env?: Record<string, string>): Promise<ServiceProcess>;
   startWorker(env?: Record<string, string>): Promise<WorkerProcess>;
   /** `fetch` with the key, on a path of the API. */
   fetch(path: string, init?: RequestInit): Promise<Response>;
@@ -53,7 +53,7 @@ export async function startInstallation(env: Record<string, string> = {}): Promi
   return {
     services, home, url, key,
     sql: (statement, values) => query(services.postgresUrl, statement, values),
-    startApi: async () => kept(await startApi(environment)),
+    startApi: async (more = {}) => kept(await startApi({ ...environment, ...more })),
     startWorker: async (more = {}) => kept(await startWorker({ ...environment, ...more })),
     fetch: withKey,
     graphql: async (document, variables = {}, headers = {}) => {

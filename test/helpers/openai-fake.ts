@@ -1,11 +1,17 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setImmediate as turn } from 'node:timers/promises';
+import { textOf } from './openai-fake/chat.js';
+import { PIXEL } from './openai-fake/images.js';
+import { misbehaves, MISBEHAVIOURS } from './openai-fake/misbehaviour.js';
+import { invalid, Refusal } from './openai-fake/refusal.js';
+import { faultOf, ROUTES, understood } from './openai-fake/routes.js';
+import { json, refuse } from './openai-fake/wire.js';
 
 /** A request the fake got, and whether its client went away before the answer ended. */
 export interface SeenRequest {
   path: string;
   authorization: string | undefined;
+  headers: IncomingHttpHeaders;
   body: any;
   gone: Promise<void>;
 }
@@ -18,6 +24,8 @@ export interface OpenAiFake {
 }
 
 export interface FakeOptions {
+  /** As strict as OpenAI itself: the key, the organisation, each field, and the models it has. */
+  strict?: { key: string };
   /** Entries of /v1/models; a chat with another model is 404. Without it every model is served, as a hosted provider's. */
   served?: { id: string; root?: string; parent?: string | null }[];
   /** Answer to a conversation; by default its last message, reversed. */
@@ -28,15 +36,23 @@ export interface FakeOptions {
   before?: (request: any) => Promise<void>;
 }
 
+/** What a strict fake has. */
+export const MODELS = ['gpt-x', 'gpt-y', 'refuses', 'gpt-3.5-turbo-instruct', 'text-embedding-3-small', 'dall-e-2', 'dall-e-3', 'gpt-image-1'];
+
 /**
- * A FAKE of an OpenAI-compatible server, after the published schema of chat completions (and, with `served`, of vLLM's
- * /v1/models, /v1/load_lora_adapter and /classify; like vLLM it has no /v1/load_model). The model's name chooses
- * misbehaviour: `refuses-key`, `limits-rate`, `speaks-html`, `dies-midway`, `ends-early`, `falls-silent`, `never-answers`.
+ * A FAKE of OpenAI: chat, completions, embeddings, images and models, whole and streamed, each answer checked against the
+ * types of the official client. Lenient it is any server that speaks so (with `served` a vLLM, with /v1/load_lora_adapter
+ * and /classify, and like it without /v1/load_model); `strict` it refuses what OpenAI would, in its words. It is
+ * deterministic: the same request gets the same bytes. Some names of models choose misbehaviour (`openai-fake/misbehaviour.ts`).
  */
 export async function startOpenAiFake(options: FakeOptions = {}): Promise<OpenAiFake> {
   const seen: SeenRequest[] = [];
+  const misbehaved = new Set<string>();
   const server = createServer((request, response) => {
-    handle(request, response, options, seen).catch((error: unknown) => response.destroy(error as Error));
+    handle(request, response, options, seen, misbehaved).catch((error: unknown) => {
+      if (error instanceof Refusal) refuse(response, error);
+      else response.destroy(error as Error);
+    });
   });
   await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, seen, stop: () => stop(server) };
@@ -47,58 +63,66 @@ function stop(server: Server): Promise<void> {
   return new Promise((closed) => server.close(() => closed()));
 }
 
-async function handle(request: IncomingMessage, response: ServerResponse, options: FakeOptions, seen: SeenRequest[]): Promise<void> {
-  const parts = await request.toArray() as Buffer[];
-  const body = parts.length > 0 ? JSON.parse(Buffer.concat(parts).toString()) : null;
+async function handle(request: IncomingMessage, response: ServerResponse, options: FakeOptions, seen: SeenRequest[], misbehaved: Set<string>): Promise<void> {
+  const text = Buffer.concat(await request.toArray() as Buffer[]).toString();
   const gone = new Promise<void>((resolve) => response.once('close', () => { if (!response.writableFinished) resolve(); }));
-  seen.push({ path: request.url!, authorization: request.headers.authorization, body, gone });
+  const { pathname } = new URL(request.url!, 'http://fake');
+  if (pathname === '/files/pixel.png') return void response.writeHead(200, { 'content-type': 'image/png' }).end(Buffer.from(PIXEL, 'base64'));
+  if (options.strict) authenticate(request.headers, options.strict.key);
+  const body = parse(text);
+  seen.push({ path: request.url!, authorization: request.headers.authorization, headers: request.headers, body, gone });
   const { served } = options;
-  if (request.url === '/v1/models') return json(response, 200, { object: 'list', data: (served ?? []).map((each) => ({ object: 'model', created: 0, owned_by: 'fake', parent: null, ...each })) });
-  if (request.url === '/v1/load_lora_adapter' && served) {
+  if (request.method === 'GET' && pathname.startsWith('/v1/models')) return models(response, decodeURIComponent(pathname.slice('/v1/models'.length)), options);
+  if (!options.strict && vllm(pathname, response, body, options)) return;
+  const route = request.method === 'POST' ? ROUTES[pathname] : undefined;
+  if (!route && !options.strict) return json(response, 404, { detail: 'Not Found' });
+  if (!route) throw new Refusal(404, { message: `Invalid URL (${request.method!} ${request.url!})`, type: 'invalid_request_error', param: null, code: null });
+  const wrong = options.strict ? faultOf(route, body) : null;
+  if (wrong) throw wrong;
+  const known = served ? served.some(({ id }) => id === body.model) : !options.strict || [...MODELS, ...MISBEHAVIOURS].includes(body.model ?? 'dall-e-2');
+  if (!known) throw new Refusal(404, { message: `The model \`${body.model}\` does not exist or you do not have access to it.`, type: 'invalid_request_error', param: null, code: 'model_not_found' });
+  if (route.request.startsWith('Chat')) await options.before?.(body);
+  if (misbehaves(response, body, misbehaved)) return;
+  const answer = route.request.startsWith('Chat') ? options.answer?.(body.messages, body) ?? [...textOf(body.messages.at(-1).content)].reverse().join('') : '';
+  await route.answer(response, understood(route, body), answer);
+}
+
+function parse(text: string): any {
+  try {
+    return text === '' ? null : JSON.parse(text);
+  } catch {
+    throw invalid('We could not parse the JSON body of your request. (HINT: This likely means you aren\'t using your HTTP library correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON. If you have trouble figuring out how to fix this, please contact us through our help center at help.openai.com.)');
+  }
+}
+
+/** @throws Refusal as OpenAI's of a missing or wrong key, or of an organisation that the key is not of. */
+function authenticate({ authorization, 'openai-organization': organization }: IncomingHttpHeaders, key: string): void {
+  const unauthorised = (message: string, code: string | null) => new Refusal(401, { message, type: 'invalid_request_error', param: null, code });
+  const given = authorization?.match(/^Bearer (.+)$/)?.[1];
+  if (given === undefined) {
+    throw unauthorised('You didn\'t provide an API key. You need to provide your API key in an Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY), or as the password field (with blank username) if you\'re accessing the API from your browser and are prompted for a username and password. You can obtain an API key from https://platform.openai.com/account/api-keys.', null);
+  }
+  if (given !== key) throw unauthorised(`Incorrect API key provided: ${given.slice(0, 8)}***. You can find your API key at https://platform.openai.com/account/api-keys.`, 'invalid_api_key');
+  if (organization !== undefined && organization !== 'org-fake') throw unauthorised(`No such organization: ${String(organization)}.`, 'invalid_organization');
+}
+
+function models(response: ServerResponse, id: string, { strict, served = strict ? MODELS.map((each) => ({ id: each })) : [] }: FakeOptions): void {
+  const all = served.map((each) => ({ object: 'model', created: 0, owned_by: 'fake', ...(!strict && { parent: null }), ...each }));
+  if (id === '') return json(response, 200, { object: 'list', data: all });
+  const one = all.find((each) => `/${each.id}` === id);
+  if (!one) throw new Refusal(404, { message: `The model '${id.slice(1)}' does not exist`, type: 'invalid_request_error', param: 'model', code: 'model_not_found' });
+  return json(response, 200, one);
+}
+
+/** What vLLM has beside OpenAI's routes. */
+function vllm(path: string, response: ServerResponse, body: any, { served, reward }: FakeOptions): boolean {
+  if (path === '/v1/load_lora_adapter' && served) {
     served.push({ id: body.lora_name, root: body.lora_path, parent: body.base_model_name });
-    return void response.writeHead(200).end('Success');
+    response.writeHead(200).end('Success');
+    return true;
   }
-  if (request.url === '/classify') {
-    const { messages } = body as { messages: { role: string; content: string }[] };
-    const reward = options.reward?.(messages) ?? messages.at(-1)!.content.length;
-    return json(response, 200, { id: 'classify-fake', object: 'list', created: 0, model: body.model, data: [{ index: 0, label: 'LABEL_0', probs: [reward], num_classes: 1 }] });
-  }
-  if (request.url !== '/v1/chat/completions') return void response.writeHead(404, { 'content-type': 'application/json' }).end('{"detail":"Not Found"}');
-  if (served && !served.some(({ id }) => id === body.model)) return refuse(response, 404, `The model \`${body.model}\` does not exist.`, 'model_not_found');
-  await options.before?.(body);
-  return chat(response, body, options.answer?.(body.messages, body) ?? [...body.messages.at(-1).content].reverse().join(''));
-}
-
-async function chat(response: ServerResponse, body: any, content: string): Promise<void> {
-  const id = 'chatcmpl-fake';
-  const usage = { prompt_tokens: body.messages.length * 10, completion_tokens: content.length, total_tokens: body.messages.length * 10 + content.length };
-  if (body.model === 'never-answers') return;
-  if (body.model === 'refuses-key') return refuse(response, 401, 'Incorrect API key provided: sk-12*56.', 'invalid_api_key');
-  if (body.model === 'limits-rate') return refuse(response, 429, 'Rate limit reached.', 'rate_limit_exceeded', { 'retry-after': '7' });
-  if (body.model === 'speaks-html') return void response.writeHead(502, { 'content-type': 'text/html' }).end('<h1>Bad gateway</h1>');
-  if (!body.stream) {
-    const choices = [{ index: 0, message: { role: 'assistant', content, refusal: null }, logprobs: null, finish_reason: 'stop' }];
-    return json(response, 200, { id, object: 'chat.completion', created: 1, model: body.model, choices, usage });
-  }
-  response.writeHead(200, { 'content-type': 'text/event-stream' });
-  const frame = (choices: object[], more: object = {}) => `data: ${JSON.stringify({ id, object: 'chat.completion.chunk', created: 1, model: body.model, choices, ...more })}\n\n`;
-  for (const [index, piece] of [...content].entries()) {
-    if (index === 2 && body.model === 'ends-early') return void response.end();
-    if (index === 2 && body.model === 'falls-silent') return;
-    const event = frame([{ index: 0, delta: { content: piece }, finish_reason: null }]);
-    if (index === 2 && body.model === 'dies-midway') return void response.write(event.slice(0, 20), () => response.destroy());
-    response.write(event);
-    await turn();
-  }
-  response.write(frame([{ index: 0, delta: {}, finish_reason: 'stop' }]));
-  if (body.stream_options?.include_usage) response.write(frame([], { usage }));
-  response.end('data: [DONE]\n\n');
-}
-
-function refuse(response: ServerResponse, status: number, message: string, code: string, headers: Record<string, string> = {}): void {
-  json(response, status, { error: { message, type: 'invalid_request_error', param: null, code } }, headers);
-}
-
-function json(response: ServerResponse, status: number, body: object, headers: Record<string, string> = {}): void {
-  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+  if (path !== '/classify') return false;
+  const probs = [reward?.(body.messages) ?? body.messages.at(-1).content.length];
+  json(response, 200, { id: 'classify-fake', object: 'list', created: 0, model: body.model, data: [{ index: 0, label: 'LABEL_0', probs, num_classes: 1 }] });
+  return true;
 }

@@ -6,7 +6,7 @@ import type { ProviderKind } from '../../src/deployments/deployment.entity.js';
 import { MessageWriter } from '../../src/gateway/protocols/messages-events.js';
 import { messageError, messageOf } from '../../src/gateway/protocols/messages-answer.js';
 import { chatRequestOf } from '../../src/gateway/protocols/messages-request.js';
-import type { Json, OpenAiError, Protocol } from '../../src/gateway/protocols/protocol.js';
+import { asksForUsage, type Json, type OpenAiError, type Protocol, tellsUsageOnly } from '../../src/gateway/protocols/protocol.js';
 import { protocolOf } from '../../src/gateway/protocols/protocol-of.js';
 import { checkRequest } from '../../src/gateway/request-checks.js';
 import type { Operation } from '../../src/calls/call-record.js';
@@ -75,7 +75,7 @@ async function pass(protocol: Protocol, operation: Operation, body: Json, upstre
   const events = answer.body!.pipeThrough(new TextDecoderStream() as never).pipeThrough(new EventSourceParserStream()) as unknown as AsyncIterable<{ event?: string; data: string }>;
   for await (const event of events) {
     if (!read && !writer) response.write(`${event.event ? `event: ${event.event}\n` : ''}data: ${event.data}\n\n`);
-    else for (const payload of read ? read(event) : [event.data]) response.write(writer ? writer.write(payload) : `data: ${payload}\n\n`);
+    else for (const payload of read ? read(event) : [event.data]) if (writer || asksForUsage(sent) || !tellsUsageOnly(payload)) response.write(writer ? writer.write(payload) : `data: ${payload}\n\n`);
   }
   response.end();
 }

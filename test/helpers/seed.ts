@@ -8,6 +8,7 @@ import { newId } from '../../src/common/ids.js';
 import { DatasetEntity, DatasetVersionEntity } from '../../src/datasets/dataset.entity.js';
 import { DeploymentEntity, ProviderEntity } from '../../src/deployments/deployment.entity.js';
 import { EvaluationRunEntity, EvaluationSampleEntity, EvaluationSuiteEntity } from '../../src/evaluations/evaluation.entity.js';
+import { ExperimentArmEntity, ExperimentEntity } from '../../src/experiments/experiment.entity.js';
 import { FineTuneCheckpointEntity, FineTuneEventEntity, FineTuneJobEntity } from '../../src/fine-tune-jobs/fine-tune-job.entity.js';
 import { ArtefactEntity, LineageEdgeEntity, ModelAliasEntity, ModelEntity, ModelVersionEntity } from '../../src/models/model.entity.js';
 import { PromptEntity, PromptLabelEntity, PromptVersionEntity } from '../../src/prompts/prompt.entity.js';
@@ -30,11 +31,20 @@ export async function seedProject(manager: EntityManager, home: string, projectI
 
 async function seedRow(manager: EntityManager, projectId: string, name: string, index: number, endpointId: string): Promise<void> {
   const prompt = { id: newId('prm'), projectId, name, type: 'chat' as const, latestVersion: 2 };
-  const promptVersion = { projectId, promptId: prompt.id, name, type: 'chat' as const, messages: [], variables: [], config: {}, tags: [], ...by };
+  const promptVersion = { projectId, promptId: prompt.id, name, type: 'chat' as const, messages: [], variables: [], inputSchema: { type: 'object' }, includes: [`${name}@production`], config: {}, tags: [], ...by };
   const promptVersionId = newId('prmv');
   await manager.insert(PromptEntity, prompt);
   await manager.insert(PromptVersionEntity, [{ ...promptVersion, id: promptVersionId, version: 1 }, { ...promptVersion, id: newId('prmv'), version: 2 }]);
   await manager.insert(PromptLabelEntity, { projectId, promptId: prompt.id, label: 'production', version: 1 });
+
+  const experiment = { id: newId('exp'), projectId, name, subject: 'prompt' as const, subjectName: name, label: 'production', control: 'a', primaryMetric: 'cost' as const };
+  await manager.insert(ExperimentEntity, {
+    ...experiment, status: 'halted', allocation: 1, alpha: 0.05, expectedUnits: 1000, observeSeconds: 0, weightings: [[1, 1]], guards: [{ metric: 'cost', maxWorse: 1, limit: null }],
+    halt: { metric: 'cost', arm: 'b', message: 'x' }, startedAt: new Date(), ...by,
+  });
+  await manager.insert(ExperimentArmEntity, ['a', 'b'].map((arm, position) => ({
+    id: newId('arm'), projectId, experimentId: experiment.id, name: arm, position, weight: 1, promptVersionId: position === 0 ? promptVersionId : null, promptVersion: position + 1,
+  })));
 
   const dataset = { id: newId('ds'), projectId, name, format: 'sft' as const, latestVersion: 1 };
   const datasetVersionId = newId('dsv');

@@ -71,11 +71,13 @@ const PROMPTS = {
   'ImportPromptsInput.commitMessage': free(),
   'CreatePromptVersionInput.name': fresh((w) => `${w.marker}-prompt`),
   'CreatePromptVersionInput.type': free('chat'),
+  'CreatePromptVersionInput.inputSchema': free(),
   'CreatePromptVersionInput.config': free({}),
   'CreatePromptVersionInput.labels': free(['production']),
   'CreatePromptVersionInput.tags': free([]),
   'CreatePromptVersionInput.commitMessage': free(),
   'ChatMessageInput.role': free('user'),
+  // Of a prompt it may include another by name: test/integration/prompt-templates.spec.ts.
   'ChatMessageInput.content': free('hi'),
 } satisfies Values;
 
@@ -185,6 +187,21 @@ const EDGES = {
   'Mutation.deleteProvider(id:)': reference((w) => w.goneProviderId),
   'CreateDeploymentInput.name': fresh((w) => w.deployment),
   'CreateDeploymentInput.target': [reference((w) => `${w.base}@champion`), reference((w) => `${w.base}/1`), reference((w) => `${w.provider}/x`)],
+  'Mutation.updateDeployment(name:)': reference((w) => w.deployment),
+  'Mutation.updateDeployment(expectedRevision:)': free(),
+  'Mutation.setDeploymentWeights(name:)': reference((w) => w.deployment),
+  'Mutation.setDeploymentWeights(expectedRevision:)': free(),
+  'Mutation.deleteDeployment(name:)': reference((w) => w.spareDeployment),
+  'Mutation.deleteDeployment(expectedRevision:)': free(),
+  'RoutingArmInput.target': reference((w) => `${w.base}@champion`, { 'CreateDeploymentInput.target': free(), 'CreateDeploymentInput.name': fresh((w) => `${w.deployment}-split`) }),
+  'RoutingArmInput.weight': free(2),
+  'RoutingPolicyInput.fallbacks': reference((w) => [`${w.base}/1`, `${w.provider}/x`]),
+  'RoutingPolicyInput.coalesce': free(),
+  'RoutingPolicyInput.stickyBy': free(),
+  ...Object.fromEntries(['alsoOn', 'backoffBaseMs', 'backoffCapMs', 'budgetPerSecond', 'budgetRatio', 'max', 'retryAfterCapMs'].map((name) => [`RetryPolicyInput.${name}`, free()])),
+  ...Object.fromEntries(['firstByteMs', 'idleMs', 'totalMs'].map((name) => [`TimeoutPolicyInput.${name}`, free()])),
+  ...Object.fromEntries(['failureRatio', 'minCalls', 'openSeconds', 'windowSeconds'].map((name) => [`BreakerPolicyInput.${name}`, free()])),
+  ...Object.fromEntries(['onlyDeterministic', 'ttlSeconds'].map((name) => [`CachePolicyInput.${name}`, free()])),
   'Query.webhookEndpoint(id:)': reference((w) => w.endpointId),
   'Query.webhookReplay(id:)': reference((w) => w.replayId),
   'Query.webhookDeliveries(endpointId:)': reference((w) => w.endpointId),
@@ -221,12 +238,37 @@ const EDGES = {
   'Mutation.rotateInboundWebhookSecret(overlapSeconds:)': free(),
 } satisfies Record<string, Place | Place[]>;
 
+const TRIED_MODELS: Values = { 'CreateExperimentInput.subject': reference((w) => w.deployment) };
+const EXPERIMENTS = {
+  'Query.experiment(id:)': [reference((w) => w.experimentId), reference((w) => w.draftExperimentId)],
+  'Mutation.startExperiment(id:)': reference((w) => w.draftExperimentId),
+  'Mutation.reshareExperiment(id:)': reference((w) => w.experimentId),
+  'Mutation.stopExperiment(id:)': reference((w) => w.experimentId),
+  'Mutation.stopExperiment(promote:)': free(),
+  'ReshareExperimentInput.allocation': free(0.5),
+  'ExperimentWeightInput.arm': free('new'),
+  'ExperimentWeightInput.weight': free(2),
+  'CreateExperimentInput.name': fresh((w) => `${w.marker}-experiment`),
+  'CreateExperimentInput.subject': [reference((w) => `${w.prompt}@tried`), reference((w) => w.deployment, { 'ExperimentArmInput.target': reference((w) => `${w.provider}/x`) })],
+  'ExperimentArmInput.name': free('new'),
+  'ExperimentArmInput.weight': free(),
+  'ExperimentArmInput.target': [reference((w) => `${w.prompt}/2`), reference((w) => `${w.provider}/x`, TRIED_MODELS), reference((w) => `${w.base}/1`, TRIED_MODELS)],
+  ...Object.fromEntries(['hypothesis', 'control', 'allocation', 'alpha', 'expectedUnits', 'observeSeconds'].map((name) => [`CreateExperimentInput.${name}`, free()])),
+  'CreateExperimentInput.primaryMetric': free('cost'),
+  'ExperimentGuardInput.metric': free('cost'),
+  'ExperimentGuardInput.maxWorse': free(1),
+  'ExperimentGuardInput.limit': free(),
+  'ExperimentFilter.subjectName': reference((w) => `${w.marker}-prompt`),
+  'ExperimentFilter.status': free(),
+  'ExperimentFilter.subject': free(),
+} satisfies Record<string, Place | Place[]>;
+
 const named = (type: string): Values => ({ [`${type}Filter.nameContains`]: reference((w) => w.marker), [`${type}Filter.namePrefix`]: reference((w) => w.marker) });
 const open = (type: string, ...conditions: string[]): Values => Object.fromEntries(conditions.map((name) => [`${type}Filter.${name}`, free()]));
 /** Of things by their keys, as a federation gateway asks for them. */
 const entity = (type: string, of: (world: World) => unknown): Place => reference((w) => [{ __typename: type, ...(of(w) as object) }]);
 const LISTS = {
-  ...['ApiKey', 'Dataset', 'Deployment', 'EvaluationSuite', 'Model', 'Project', 'Prompt', 'Provider'].reduce<Values>((all, type) => ({ ...all, ...named(type) }), {}),
+  ...['ApiKey', 'Dataset', 'Deployment', 'EvaluationSuite', 'Experiment', 'Model', 'Project', 'Prompt', 'Provider'].reduce<Values>((all, type) => ({ ...all, ...named(type) }), {}),
   ...open('ApiKey', 'role'), ...open('InboundWebhook', 'provider'), ...open('WebhookEndpoint', 'disabled'), ...open('Dataset', 'format'), ...open('DatasetVersion', 'licence', 'sealed'), ...open('EvaluationSuite', 'sealed'), ...open('Prompt', 'archived', 'label', 'tag', 'type'),
   ...open('EvaluationRun', 'status'), ...open('EvaluationSample', 'chosen', 'maxGold', 'minGold'), ...open('FineTuneEvent', 'attempt', 'type'),
   ...open('FineTuneJob', 'method', 'status'), ...open('ModelVersion', 'kind', 'licence'), ...open('PromptVersion', 'tag'),
@@ -240,6 +282,7 @@ const LISTS = {
   'Query._entities(representations:)': [
     entity('FineTuneJob', (w) => ({ id: w.jobId })), entity('DatasetVersion', (w) => ({ id: w.datasetVersionId })), entity('ModelVersion', (w) => ({ id: w.tunedVersionId })),
     entity('EvaluationRun', (w) => ({ id: w.runId })), entity('Deployment', (w) => ({ id: w.deploymentId })), entity('PromptVersion', (w) => ({ id: w.promptVersionId })),
+    entity('Experiment', (w) => ({ id: w.experimentId })),
   ],
 } satisfies Record<string, Place | Place[]>;
 
@@ -295,4 +338,4 @@ const CALLS = {
   ...Object.fromEntries(['prompt', 'minScore', 'includeCorrections', 'dedupe', 'limit', 'holdout'].map((name) => [`CreateDatasetFromCallsInput.${name}`, free()])),
 } satisfies Record<string, Place | Place[]>;
 
-export const PLACES: Record<string, Place | Place[]> = { ...PROMPTS, ...DATA, ...MODELS, ...JOBS, ...EVALUATIONS, ...EDGES, ...LISTS, ...ACCESS, ...CALLS };
+export const PLACES: Record<string, Place | Place[]> = { ...PROMPTS, ...DATA, ...MODELS, ...JOBS, ...EVALUATIONS, ...EXPERIMENTS, ...EDGES, ...LISTS, ...ACCESS, ...CALLS };

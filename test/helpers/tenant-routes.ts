@@ -65,7 +65,7 @@ export const ROUTES: Record<string, Places> = {
     'query.after': free(), 'query.limit': free(), 'query.folder': reference((w) => w.marker), 'query.label': free(), 'query.tag': free(), 'query.search': reference((w) => w.marker), 'query.archived': free(),
   },
   'POST /v1/prompts': {
-    'body.name': fresh((w) => `${w.marker}/note`), 'body.type': free('text'), 'body.prompt': free('hi'), 'body.prompt[].role': free(), 'body.prompt[].content': free(),
+    'body.name': fresh((w) => w.sparePrompt), 'body.type': free('text'), 'body.prompt': free('hi'), 'body.prompt[].role': free(), 'body.prompt[].content': free(),
     'body.config': free({}), 'body.labels[]': free('production'), 'body.tags[]': free('t'), 'body.commitMessage': free(),
   },
   'GET /v1/prompts/{path}': { 'path.path': reference((w) => `${w.marker}-prompt`), 'query.label': free(), 'query.version': free() },

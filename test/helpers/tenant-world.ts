@@ -43,6 +43,9 @@ export interface World {
   provider: string;
   deployment: string;
   deploymentId: string;
+  /** One that runs on the prompt's label `tried`, and a draft. */
+  experimentId: string;
+  draftExperimentId: string;
   endpointId: string;
   deliveryId: string;
   keyId: string;
@@ -50,6 +53,7 @@ export interface World {
   spareEndpointId: string;
   spareInboundId: string;
   spareKeyId: string;
+  spareDeployment: string;
   spareProviderId: string;
   goneProviderId: string;
   replayId: string;
@@ -89,13 +93,14 @@ export async function makeWorld(as: Gateway, marker: string, url: string): Promi
   const jobs = await makeJobs(as, ctx, marker);
   const runs = await makeRuns(as, ctx, marker);
   const deployed = await deploy(as, marker, url);
+  const experiments = await makeExperiments(as, marker);
   const calls = await makeCalls(as, ctx, marker, { ...data, ...models, ...jobs, ...deployed });
   const first = async (table: string): Promise<Record<string, string>> =>
     (await as.app.get(Database).platform.query<Record<string, string>[]>(`SELECT * FROM ${table} WHERE project_id = $1 ORDER BY id LIMIT 1`, [ctx.projectId]))[0]!;
   await as.app.get(WebhookDeliveryService).fanOut(ctx, (await first('events'))['id']!);
   const { auditEntries } = await as.graphql('query ($rowId: String!) { auditEntries(filter: { rowId: $rowId }) { nodes { requestId } } }', { rowId: deployed.deploymentId });
   return {
-    as, ctx, marker, ...data, ...models, ...jobs, ...runs, ...deployed, ...calls, endpointId: createWebhookEndpoint.endpoint.id, deliveryId: (await first('webhook_deliveries'))['id']!,
+    as, ctx, marker, ...data, ...models, ...jobs, ...runs, ...deployed, ...experiments, ...calls, endpointId: createWebhookEndpoint.endpoint.id, deliveryId: (await first('webhook_deliveries'))['id']!,
     ...await makeSpares(as, createWebhookEndpoint.endpoint.id, marker, url), keyId: ctx.principal.replace('key:', ''), requestId: auditEntries.nodes[0].requestId,
   };
 }
@@ -134,8 +139,9 @@ async function makeData(as: Gateway, marker: string): Promise<Pick<World, 'promp
     input: { name: `${marker}-prompt`, messages: [{ role: 'user', content: `Of ${marker}: {{sentence}}` }], labels: ['production'] },
   });
   const sparePrompt = `${marker}/note`;
-  await as.graphql('mutation ($input: CreatePromptVersionInput!, $labels: [String!]!) { createPromptVersion(input: $input) { id } setProtectedPromptLabels(labels: $labels) }', {
-    input: { name: sparePrompt, type: 'text', messages: [{ role: 'user', content: `A note of ${marker}` }], labels: ['spare'] }, labels: [`${marker.toLowerCase()}-gold`],
+  await as.graphql('mutation ($input: CreatePromptVersionInput!, $below: CreatePromptVersionInput!, $labels: [String!]!) { createPromptVersion(input: $input) { id } below: createPromptVersion(input: $below) { id } setProtectedPromptLabels(labels: $labels) }', {
+    input: { name: sparePrompt, type: 'text', messages: [{ role: 'user', content: `A note of ${marker}` }], labels: ['spare'] },
+    below: { name: `${marker}/sub/note`, messages: [{ role: 'user', content: `Another of ${marker}` }] }, labels: [`${marker.toLowerCase()}-gold`],
   });
   const lamps = await uploadDataset(as, `${marker}-lamps`, sentences(0, 40).map((row) => ({ ...row, completion: `on ${marker}` })), { holdout: 0.2 });
   const items = await uploadDataset(as, `${marker}-items`, sentences(100, 120).map((row) => ({ ...row, completion: undefined, expected: `${marker}-gold` })), { format: 'prompt', holdout: 0.3 });
@@ -190,11 +196,25 @@ async function makeRuns(as: Gateway, ctx: RequestContext, marker: string): Promi
   return { suite, runId: await finish(), otherRunId: await finish(), queuedRunId: await start() };
 }
 
-async function deploy(as: Gateway, marker: string, baseUrl: string): Promise<Pick<World, 'provider' | 'deployment' | 'deploymentId'>> {
+async function makeExperiments(as: Gateway, marker: string): Promise<Pick<World, 'experimentId' | 'draftExperimentId'>> {
+  const name = `${marker}-prompt`;
+  await as.graphql('mutation ($name: String!) { setPromptLabels(name: $name, version: 1, labels: ["tried"]) { id } }', { name });
+  await as.graphql('mutation ($input: CreatePromptVersionInput!) { createPromptVersion(input: $input) { id } }', { input: { name, messages: [{ role: 'user', content: `Of ${marker}: {{sentence}}` }] } });
+  const draft = async (): Promise<string> => (await as.graphql('mutation ($input: CreateExperimentInput!) { createExperiment(input: $input) { id } }', {
+    input: { name: `${marker}-experiment`, subject: `prompts:/${name}@tried`, primaryMetric: 'cost', arms: [{ name: 'new', target: `prompts:/${name}/2` }], guards: [{ metric: 'cost', maxWorse: 1 }] },
+  }))['createExperiment'].id;
+  const experimentId = await draft();
+  await as.graphql('mutation ($id: ID!) { startExperiment(id: $id) { id } }', { id: experimentId });
+  return { experimentId, draftExperimentId: await draft() };
+}
+
+async function deploy(as: Gateway, marker: string, baseUrl: string): Promise<Pick<World, 'provider' | 'deployment' | 'deploymentId' | 'spareDeployment'>> {
   const [provider, deployment] = [`${marker}-provider`, `${marker}-deployment`];
   await as.graphql('mutation ($input: CreateProviderInput!) { createProvider(input: $input) { id } }', { input: { name: provider, baseUrl, apiKey: `sk-${marker}` } });
   const { createDeployment } = await as.graphql('mutation ($input: CreateDeploymentInput!) { createDeployment(input: $input) { id } }', { input: { name: deployment, target: `models:/${marker}-base@champion` } });
-  return { provider, deployment, deploymentId: createDeployment.id };
+  const spareDeployment = `${marker}-spare-deployment`;
+  await as.graphql('mutation ($input: CreateDeploymentInput!) { createDeployment(input: $input) { id } }', { input: { name: spareDeployment, target: `${provider}/x` } });
+  return { provider, deployment, deploymentId: createDeployment.id, spareDeployment };
 }
 
 /** Two calls of all that a call may name, logged in full and judged. */

@@ -54,6 +54,34 @@ describe('migrations', () => {
     }
   });
 
+  it('translate templates of prompts from before Liquid, and describe their variables', async () => {
+    const fresh = await createScratchDatabase(inject('postgresUrl'));
+    const earlier = MIGRATIONS.slice(0, MIGRATIONS.findIndex(({ name }) => name.startsWith('PromptTemplates')));
+    const before = await new DataSource({ ...dataSourceOptions(fresh.url), migrations: earlier }).initialize();
+    const add = (version: number, contents: string[], variables: string[]) => before.query(
+      "INSERT INTO prompt_versions (id, project_id, prompt_id, name, type, version, messages, variables, config, tags, created_by) VALUES ($1, 'proj_1', 'prm_1', 'p', 'chat', $2, $3, $4, '{}', '{}', 'key:k')",
+      [`prmv_${version}`, version, JSON.stringify(contents.map((content) => ({ role: 'user', content }))), variables]);
+    try {
+      await before.runMigrations();
+      for (let version = 1; version <= 150; version += 1) await add(version, [`{{{a}}} ${version}`, '{{!why}}\n{% if %} {{b}}'], ['a', 'b']);
+      await add(151, ['nothing'], []);
+      await migrate(fresh.url);
+      // By a process of the version before, which is still there.
+      await add(152, ['{{c}}'], ['c']);
+      const rows = await before.query<{ messages: { content: string }[]; input_schema: object; includes: string[] }[]>('SELECT messages, input_schema, includes FROM prompt_versions ORDER BY version');
+      const scalar = { type: ['string', 'number', 'boolean'] };
+      expect(rows[149]).toEqual({
+        messages: [{ role: 'user', content: '{{a}} 150' }, { role: 'user', content: '{% comment %}why\n{% endcomment %}{% raw %}{%{% endraw %} if %} {{b}}' }],
+        input_schema: { type: 'object', required: ['a', 'b'], properties: { a: scalar, b: scalar } }, includes: [],
+      });
+      expect(rows[150]).toMatchObject({ messages: [{ content: 'nothing' }], input_schema: { type: 'object', required: [], properties: {} } });
+      expect(rows[151]).toMatchObject({ input_schema: {}, includes: [] });
+    } finally {
+      await before.destroy();
+      await fresh.drop();
+    }
+  });
+
   it('put a project on every row', async () => {
     const source = await new DataSource(dataSourceOptions(database.url)).initialize();
     const without = source.entityMetadatas.filter((entity) => !entity.columns.some((column) => column.databaseName === 'project_id' && !column.isNullable));

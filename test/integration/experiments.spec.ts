@@ -1,11 +1,12 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AuthService } from '../../src/auth/auth.service.js';
 import type { RequestContext } from '../../src/common/request-context.js';
 import { Database } from '../../src/database/database.js';
 import { ExperimentLifecycle } from '../../src/experiments/experiment.lifecycle.js';
 import { ExperimentProcessor } from '../../src/experiments/experiment.processor.js';
 import { type Assignment, ExperimentService, type Subject } from '../../src/experiments/experiment.service.js';
-import { addCalls, addFeedback, makeCallTables } from '../helpers/experiment-calls.js';
+import { logCalls, setLogging } from '../helpers/calls.js';
+import { judge, logArm } from '../helpers/experiment-calls.js';
 import { type Gateway, startGateway } from '../helpers/gateway.js';
 
 const CREATE = 'mutation ($input: CreateExperimentInput!) { createExperiment(input: $input) { id status control allocation arms { name weight promptVersion model } } }';
@@ -15,6 +16,26 @@ const RESHARE = 'mutation ($id: ID!, $input: ReshareExperimentInput!) { reshareE
 const SHOW = `query ($id: ID!) { experiment(id: $id) { status halt { metric arm message } results {
   arms { arm calls units keys metrics { metric n mean interval { low high } } }
   comparisons { metric arm outcome words difference { value low high } } guards { metric arm observed atLeast violated words } sampleRatio { pValue mismatch } words } } }`;
+
+describe('experiments and the worker', () => {
+  it('looks at guards by itself, and halts', async () => {
+    const gateway = await startGateway({ worker: true });
+    try {
+      for (const labels of [['production'], []]) {
+        await gateway.graphql('mutation ($input: CreatePromptVersionInput!) { createPromptVersion(input: $input) { id } }', { input: { name: 'watched', messages: [{ role: 'user', content: 'x' }], labels } });
+      }
+      const { createExperiment: { id } } = await gateway.graphql(CREATE, {
+        input: { name: 'Watched', subject: 'prompts:/watched@production', arms: [{ name: 'new', target: 'prompts:/watched/2' }], primaryMetric: 'cost', guards: [{ metric: 'error_rate', limit: 0.1 }] },
+      });
+      await gateway.graphql(START, { id });
+      await logArm(gateway, id, 'control', 20);
+      await logArm(gateway, id, 'new', 20, () => ({ status: 502, errorCode: 'upstream_failed' }));
+      await vi.waitFor(async () => expect((await gateway.graphql(SHOW, { id }))['experiment'].status).toBe('halted'), { timeout: 40_000, interval: 250 });
+    } finally {
+      await gateway.stop();
+    }
+  });
+});
 
 describe('experiments', () => {
   let gateway: Gateway;
@@ -27,7 +48,6 @@ describe('experiments', () => {
     gateway = await startGateway();
     ctx = await gateway.app.get(AuthService).authenticate(`Bearer ${gateway.key}`, 'test');
     service = gateway.app.get(ExperimentService, { strict: false });
-    await makeCallTables(gateway);
     await gateway.graphql('mutation { createProvider(input: { name: "openai", baseUrl: "https://example.com/v1" }) { id } }');
   });
   afterAll(() => gateway.stop());
@@ -75,9 +95,12 @@ describe('experiments', () => {
 
     it('answers at once once it is known what runs', async () => {
       await started();
-      await assign('ada');
-      expect(service.assign(ctx, subject(), 'ada')).not.toBeInstanceOf(Promise);
-      expect(service.assign(ctx, { kind: 'deployment', name: 'nothing' }, 'ada')).toBeNull();
+      // The notice of the start comes by way of Postgres, too, and has it read anew.
+      await vi.waitFor(async () => {
+        await assign('ada');
+        expect(service.assign(ctx, subject(), 'ada')).not.toBeInstanceOf(Promise);
+        expect(service.assign(ctx, { kind: 'deployment', name: 'nothing' }, 'ada')).toBeNull();
+      });
     });
 
     it('takes only its share of the traffic, and draws calls without a key', async () => {
@@ -128,6 +151,27 @@ describe('experiments', () => {
       await expect(gateway.graphql(START, { id })).rejects.toMatchObject({ code: 'conflict', message: expect.stringContaining('stopped') });
     });
 
+    it('does not start where no calls are logged, by which it is measured', async () => {
+      const id = await create();
+      await setLogging(gateway, 'off');
+      await expect(gateway.graphql(START, { id })).rejects.toMatchObject({ code: 'conflict', message: expect.stringContaining('setCallLogging') });
+      await setLogging(gateway, 'metadata');
+      expect((await gateway.graphql(START, { id }))['startExperiment']).toMatchObject({ status: 'running', baseline: '1' });
+    });
+
+    it('points a deployment of several targets at the arm, unless its targets were changed meanwhile', async () => {
+      await gateway.graphql('mutation ($input: CreateDeploymentInput!) { createDeployment(input: $input) { id } }', { input: { name: 'split', routing: { arms: [{ target: 'openai/a', weight: 9 }, { target: 'openai/b', weight: 1 }] } } });
+      const input = { subject: 'split', control: 'a', arms: [{ name: 'a', target: 'openai/a' }, { name: 'c', target: 'openai/c' }] };
+      await expect(create({ ...input, control: null })).rejects.toMatchObject({ code: 'bad_input', message: expect.stringContaining('several targets') });
+      const id = await started(input);
+      const weigh = (a: number, b: number) => gateway.graphql('mutation ($arms: [RoutingArmInput!]!) { setDeploymentWeights(name: "split", weights: $arms) { id } }', { arms: [{ target: 'openai/a', weight: a }, { target: 'openai/b', weight: b }] });
+      await weigh(5, 5);
+      await expect(gateway.graphql(STOP, { id, promote: 'c' })).rejects.toMatchObject({ code: 'conflict', message: expect.stringContaining('names openai/a (5), openai/b (5) now, not openai/a (9), openai/b (1)') });
+      await weigh(9, 1);
+      await gateway.graphql(STOP, { id, promote: 'c' });
+      expect((await gateway.graphql('{ deployments(filter: { namePrefix: "split" }) { nodes { target routing { arms { target weight } } } } }'))['deployments'].nodes).toEqual([{ target: 'openai/c', routing: { arms: [{ target: 'openai/c', weight: 1 }] } }]);
+    });
+
     it('does neither when somebody moved the label meanwhile', async () => {
       const id = await started();
       await gateway.graphql('mutation ($name: String!) { setPromptLabels(name: $name, version: 3, labels: ["production"]) { version } }', { name });
@@ -158,6 +202,12 @@ describe('experiments', () => {
       await expect(gateway.graphql(CREATE, { input: design(JSON.parse(text) as object) })).rejects.toMatchObject({ code: 'bad_input', errors: [{ extensions: { param } }] });
     });
 
+    it('takes what the subject names now for the control when none is named', async () => {
+      const { createExperiment: { control, arms } } = await gateway.graphql(CREATE, { input: design({ control: null, arms: [{ name: 'new', target: `prompts:/${name}/3`, weight: 2 }] }) });
+      expect({ control, arms }).toEqual({ control: 'control', arms: [{ name: 'control', weight: 1, promptVersion: 1, model: null }, { name: 'new', weight: 2, promptVersion: 3, model: null }] });
+      await expect(gateway.graphql(CREATE, { input: design({ control: null, arms: [{ name: 'new', target: `prompts:/${name}/1` }] }) })).rejects.toMatchObject({ code: 'bad_input', message: expect.stringContaining('are the same') });
+    });
+
     it('lists experiments, also those of a version', async () => {
       const id = await create({ name: 'Listed' });
       const { experiments } = await gateway.graphql('query ($name: String!) { experiments(filter: { subjectName: $name, status: [draft] }) { nodes { id name } } }', { name });
@@ -169,9 +219,7 @@ describe('experiments', () => {
   });
 
   describe('results', () => {
-    /** Calls by arm, the i-th with what `of` says. */
-    const add = (experimentId: string, arm: string, count: number, of: (index: number) => object) =>
-      addCalls(gateway, ctx.projectId, Array.from({ length: count }, (_, index) => ({ experimentId, arm, ...of(index) })));
+    const add = (experimentId: string, arm: string, count: number, of?: Parameters<typeof logArm>[4]) => logArm(gateway, experimentId, arm, count, of);
 
     it('says what is better and by how much, and what is not decided', async () => {
       const id = await started({ expectedUnits: 400 });
@@ -187,26 +235,36 @@ describe('experiments', () => {
     });
 
     it('counts a key once: by its first call, or by the mean of what it was observed for', async () => {
-      const call = (stickyKey: string, seconds: number, latencyMs: number, arm = 'now') => ({ stickyKey, latencyMs, arm, at: new Date(Date.now() - 3_600_000 + seconds * 1000) });
+      const call = (stickyKey: string, seconds: number, latencyMs: number, arm = 'now') => ({ stickyKey, latencyMs, arm, at: Date.now() - 3_600_000 + seconds * 1000 });
       const calls = [call('ada', 0, 100), call('ada', 10, 300), call('ada', 20, 500, 'new'), call('ada', 2000, 900), call('bob', 5, 700), call('eve', 3595, 50)];
       const byMean = await started({ observeSeconds: 60 });
-      await addCalls(gateway, ctx.projectId, calls.map((each) => ({ experimentId: byMean, ...each })));
+      await logCalls(gateway, ...calls.map((each) => ({ experimentId: byMean, ...each })));
       const { arms } = (await show(byMean)).results;
       // ada: mean of 100 and 300; eve is still observed; the call to the other arm belongs to none.
-      expect(arms[0]).toMatchObject({ calls: 6, units: 3, keys: 3, metrics: expect.arrayContaining([expect.objectContaining({ metric: 'latency_ms', n: 2, mean: 450 })]) });
+      expect(arms[0]).toMatchObject({ calls: 5, units: 3, keys: 3, metrics: expect.arrayContaining([expect.objectContaining({ metric: 'latency_ms', n: 2, mean: 450 })]) });
       expect(arms[1]).toMatchObject({ calls: 0, units: 0 });
       await gateway.graphql(STOP, { id: byMean });
       const byFirst = await started();
-      await addCalls(gateway, ctx.projectId, calls.map((each) => ({ experimentId: byFirst, ...each })));
+      await logCalls(gateway, ...calls.map((each) => ({ experimentId: byFirst, ...each })));
       expect((await show(byFirst)).results.arms[0].metrics).toEqual(expect.arrayContaining([expect.objectContaining({ metric: 'latency_ms', n: 3, mean: (100 + 700 + 50) / 3 })]));
+    });
+
+    it('tells keys apart of which the log hides something', async () => {
+      await setLogging(gateway, 'metadata', [{ name: 'email' }]);
+      const id = await started();
+      await add(id, 'now', 30, (index) => ({ stickyKey: `user-${index % 10}@example.com` }));
+      await setLogging(gateway, 'metadata');
+      expect((await show(id)).results.arms[0]).toMatchObject({ calls: 30, units: 10, keys: 10 });
+      const { calls } = await gateway.graphql('{ calls(first: 30) { nodes { stickyKey } } }');
+      expect(JSON.stringify(calls)).not.toContain('@example.com');
     });
 
     it('measures feedback by its first word on a call', async () => {
       const id = await started({ primaryMetric: 'thumb_rate', expectedUnits: 200 });
       for (const [arm, good] of [['now', 0.2], ['new', 0.8]] as const) {
-        const ids = await add(id, arm, 100, () => ({}));
-        await addFeedback(gateway, ctx.projectId, ids.map((callId, index) => ({ callId, thumb: index < good * 100, score: arm === 'new' ? index : null })));
-        await addFeedback(gateway, ctx.projectId, ids.map((callId) => ({ callId, thumb: false })));
+        const ids = await add(id, arm, 100);
+        await judge(gateway, ids.map((callId, index) => ({ callId, thumb: index < good * 100, score: arm === 'new' ? index : null })));
+        await judge(gateway, ids.map((callId) => ({ callId, thumb: false })));
       }
       const { results } = await show(id);
       expect(results.comparisons[0]).toMatchObject({ metric: 'thumb_rate', outcome: 'better' });
@@ -217,7 +275,7 @@ describe('experiments', () => {
 
     it('compares arms within the time that their weights stood', async () => {
       const id = await started({ arms: [{ name: 'now', target: `prompts:/${name}/1`, weight: 9 }, { name: 'new', target: `prompts:/${name}/2`, weight: 1 }], expectedUnits: 1000 });
-      const early = new Date(Date.now() - 60_000);
+      const early = Date.now() - 60_000;
       await add(id, 'now', 450, (index) => ({ latencyMs: 100 + (index % 2), at: early }));
       await add(id, 'new', 50, (index) => ({ latencyMs: 100 + (index % 2), at: early }));
       await gateway.graphql(RESHARE, { id, input: { weights: [{ arm: 'new', weight: 81 }] } });
@@ -230,8 +288,8 @@ describe('experiments', () => {
 
     it('warns when units did not go as the weights say', async () => {
       const id = await started();
-      await add(id, 'now', 900, () => ({}));
-      await add(id, 'new', 600, () => ({}));
+      await add(id, 'now', 900);
+      await add(id, 'new', 600);
       expect((await show(id)).results).toMatchObject({ sampleRatio: { mismatch: true }, words: expect.stringContaining('Do not trust these results') });
     });
 
@@ -241,7 +299,7 @@ describe('experiments', () => {
 
       it('halt an experiment whose arm fails, and give its traffic back', async () => {
         const id = await started({ guards: [{ metric: 'error_rate', maxWorse: 0.02 }] });
-        await add(id, 'now', 20, () => ({}));
+        await add(id, 'now', 20);
         await add(id, 'new', 20, errors(5));
         await assign('ada');
         await check(id);
@@ -269,7 +327,7 @@ describe('experiments', () => {
 
       it('let an experiment run that keeps to them, and are looked at again', async () => {
         const id = await started({ guards: [{ metric: 'error_rate', maxWorse: 0.02 }, { metric: 'thumb_rate', limit: 0.3 }] });
-        await add(id, 'now', 100, () => ({}));
+        await add(id, 'now', 100);
         await add(id, 'new', 100, errors(97));
         await check(id);
         expect(await show(id)).toMatchObject({ status: 'running', results: { guards: [{ violated: false, words: expect.stringContaining('Not shown to be violated yet') }, { violated: false, observed: null }] } });

@@ -16,10 +16,11 @@ const SHORT_LISTS = new Set([
   'Query._entities', 'Query.compareEvaluations', 'Query.licences', 'Query.protectedPromptLabels', 'Query.renderPrompt', 'Query.webhookEventTypes', 'Artefact.files', 'AuditEntry.changes',
   'DatasetVersion.tags', 'FineTuneJob.checkpoints', 'FineTuneJob.metrics', 'ImportedPrompt.movedLabels', 'Licence.duties', 'Licence.families', 'LimitsReport.key', 'LimitsReport.project',
   'Lineage.edges', 'Lineage.nodes', 'ModelVersion.aliases', 'Prompt.labels', 'Prompt.tags', 'PromptDiff.addedTags', 'PromptDiff.config', 'PromptDiff.inputSchema', 'PromptDiff.messages',
-  'PromptDiff.removedTags', 'PromptMessageChange.hunks', 'PromptUse.newest', 'PromptVersion.labels', 'PromptVersion.messages', 'PromptVersion.tags', 'PromptVersion.use', 'PromptVersion.variables',
+  'PromptDiff.removedTags', 'PromptMessageChange.hunks', 'PromptUse.newest', 'PromptVersion.includes', 'PromptVersion.labels', 'PromptVersion.messages', 'PromptVersion.tags', 'PromptVersion.use', 'PromptVersion.variables',
   'Provider.headers', 'Provider.prices', 'ProviderTest.models',
-  'Query.callStats', 'CallLoggingSettings.builtIn', 'CallLoggingSettings.redactions', 'DatasetFromCallsResult.leftOut',
-  'RewardReport.slices', 'WebhookDelivery.attempts', 'WebhookEndpoint.eventTypes',
+  'Query.callStats', 'CallLoggingSettings.builtIn', 'CallLoggingSettings.redactions', 'DatasetFromCallsResult.leftOut', 'Experiment.arms', 'Experiment.guards', 'ExperimentArmResult.metrics',
+  'ExperimentResults.arms', 'ExperimentResults.comparisons', 'ExperimentResults.guards', 'RetryPolicy.alsoOn', 'RewardReport.slices', 'RoutingPolicy.arms', 'RoutingPolicy.fallbacks',
+  'WebhookDelivery.attempts', 'WebhookEndpoint.eventTypes',
 ]);
 /** Arguments of fields that do not answer without; `$endpoint` is the seeded one. */
 const ARGUMENTS: Record<string, string> = { 'FineTuneJob.metrics': '(name: "loss")', 'Query.webhookDeliveries': '(first: 100, endpointId: $endpoint)' };

@@ -69,6 +69,29 @@ describe('prompts as files', () => {
     await expect(fetch('all/good')).rejects.toMatchObject({ code: 'not_found' });
   });
 
+  it('may include each other, in whatever order they come, and tighten their variables', async () => {
+    const files = [
+      file('inc/a', 'A {% render "inc/b@production" %} {{x}}', 'inputSchema:\n  type: object\n  properties:\n    x: { type: string, maxLength: 3 }\n  required: [x]\n'),
+      file('inc/b', 'B {% render "inc/c@production" %}', 'labels: [production]\n'), file('inc/c', 'C', 'labels: [production]\n'),
+    ];
+    expect((await bring(files)).map((each: { outcome: string }) => each.outcome)).toEqual(['created', 'created', 'created']);
+    expect((await bring(await take('inc'))).map((each: { outcome: string }) => each.outcome)).toEqual(['unchanged', 'unchanged', 'unchanged']);
+    expect(await gateway.graphql('{ renderPrompt(ref: "prompts:/inc/a@latest", variables: { x: "abc" }) { content } }')).toEqual({ renderPrompt: [{ content: 'A B C abc' }] });
+    const [a, b] = await take('inc');
+    expect([a!.content.includes('maxLength: 3'), b!.content.includes('inputSchema')]).toEqual([true, false]);
+    await expect(bring([file('inc/c', '{% render "inc/a@latest" %}', 'labels: [production]\n')])).rejects.toMatchObject({ code: 'conflict', message: expect.stringMatching(/inc\/c\.md:\d+: .*without end/) });
+    await expect(bring([file('inc/d', '{{ x | nope }}')])).rejects.toMatchObject({ code: 'bad_input', message: expect.stringContaining('inc/d.md:4: The template cannot be read') });
+  });
+
+  it('are refused when Postgres could not hold them', async () => {
+    for (const content of ['type: text\nprompt: "a\\0b"\n', 'type: text\nprompt: "a\\ud800b"\n', 'type: text\nprompt: x\nconfig: { "a\\0": 1 }\n', `type: text\nprompt: x\nconfig: ${'{a: '.repeat(5000)}`]) {
+      await expect(bring([{ path: 'hostile.yaml', content }])).rejects.toMatchObject({ code: 'bad_input' });
+    }
+    await expect(bring([file('hostile', 'a\0b')])).rejects.toMatchObject({ code: 'bad_input', message: expect.stringContaining('hostile.md:4: ') });
+    await expect(bring([{ path: 'h.json', content: '[{"name": "h", "prompt": "a\\u0000b"}]' }])).rejects.toMatchObject({ code: 'bad_input' });
+    await expect(bring([{ path: 'h.json', content: '['.repeat(100_000) }])).rejects.toMatchObject({ code: 'bad_input' });
+  });
+
   it('tell in a dry run what would be done, and do none of it', async () => {
     expect(await bring([file('dry/a', 'x', 'labels: [production]\n')], { dryRun: true })).toMatchObject([{ outcome: 'created', version: 1, movedLabels: ['production'] }]);
     await expect(fetch('dry/a')).rejects.toMatchObject({ code: 'not_found' });

@@ -92,7 +92,7 @@ describe('Anthropic\'s models through OpenAI\'s official client', () => {
     let [thought, blocks]: [string, unknown[]] = ['', []];
     for await (const chunk of await openai.chat.completions.create({ model: 'thinks', messages: hello, stream: true })) {
       const delta = chunk.choices[0]?.delta as any;
-      thought += delta?.reasoning_content ?? '';
+      thought += (delta?.reasoning_content ?? '') as string;
       blocks = delta?.thinking_blocks ?? blocks;
     }
     expect([thought, blocks]).toEqual(['Hm, well.', [{ type: 'thinking', thinking: 'Hm, well.', signature: 'sig+1' }]]);
@@ -101,7 +101,8 @@ describe('Anthropic\'s models through OpenAI\'s official client', () => {
   it('tells a refusal, with the reason', async () => {
     expect((await ask({}, 'refuses')).choices[0]).toMatchObject({ message: { content: '', refusal: 'It would do harm.' }, finish_reason: 'content_filter' });
     const stream = await openai.chat.completions.create({ model: 'refuses', messages: hello, stream: true });
-    let [refusal, finish]: (string | null)[] = ['', null];
+    let refusal = '';
+    let finish: string | null = null;
     for await (const chunk of stream) {
       refusal += chunk.choices[0]?.delta.refusal ?? '';
       finish = chunk.choices[0]?.finish_reason ?? finish;

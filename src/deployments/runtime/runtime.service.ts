@@ -1,10 +1,11 @@
 import { Injectable } from '@nestjs/common';
+import type { CancelSignal } from '../../common/cancellation.js';
 import { DomainError } from '../../common/errors.js';
 import type { RequestContext } from '../../common/request-context.js';
 import type { ModelVersionEntity } from '../../models/model.entity.js';
 import type { ChatMessage, ChatRequest, ChatResponse } from './chat.types.js';
 import { ModelLoader } from './model-loader.js';
-import { type Abortable, call, errorOf, isStreamed, type UpstreamAnswer, type WholeAnswer } from './upstream.js';
+import { call, errorOf, isStreamed, type UpstreamAnswer, type WholeAnswer } from './upstream.js';
 
 /** Answers and scores of registered models, from runtimes that speak vLLM's routes. How many calls run at once is the caller's. */
 @Injectable()
@@ -28,7 +29,7 @@ export class RuntimeService {
    * The runtime's answer to a request of one of OpenAI's routes, a refusal included.
    * @param body its `model` is set here
    */
-  relay(ctx: RequestContext, version: ModelVersionEntity, route: string, body: object, signal?: Abortable): Promise<UpstreamAnswer> {
+  relay(ctx: RequestContext, version: ModelVersionEntity, route: string, body: object, signal?: CancelSignal): Promise<UpstreamAnswer> {
     if (version.kind === 'reward') {
       throw new DomainError('bad_input', `${version.name}/${version.version} is a reward model and does not chat; score answers with scoreAnswers.`, 'model');
     }
@@ -51,7 +52,7 @@ export class RuntimeService {
   }
 
   /** Sends under the served name; a runtime that was started again has lost the model and gets it once more. */
-  private async ask(ctx: RequestContext, version: ModelVersionEntity, route: string, body: object, signal?: Abortable): Promise<UpstreamAnswer> {
+  private async ask(ctx: RequestContext, version: ModelVersionEntity, route: string, body: object, signal?: CancelSignal): Promise<UpstreamAnswer> {
     const runtime = this.loader.runtimeOf(version);
     const send = async (name: Promise<string>) => call(runtime, route, { ...body, model: await name }, signal);
     const name = this.loader.nameOf(ctx, version);

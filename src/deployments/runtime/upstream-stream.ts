@@ -15,7 +15,16 @@ export class UpstreamStream {
   private early: Buffer[] = [];
   private over: { error: Error | null } | null = null;
 
+  private beginning: { resolve: () => void; reject: (error: Error) => void } | null = null;
+
   constructor(private readonly controller: Dispatcher.DispatchController) {}
+
+  /** Resolves when the first bytes are here, or the stream is over without any. @throws what it failed with before. */
+  begun(): Promise<void> {
+    if (this.early.length > 0 || this.sink) return Promise.resolve();
+    if (this.over) return this.over.error ? Promise.reject(this.over.error) : Promise.resolve();
+    return new Promise((resolve, reject) => { this.beginning = { resolve, reject }; });
+  }
 
   start(sink: StreamSink): void {
     this.sink = sink;
@@ -29,6 +38,7 @@ export class UpstreamStream {
     if (!this.sink) {
       this.early.push(chunk);
       this.controller.pause();
+      this.beginning?.resolve();
     } else if (!this.sink.write(chunk)) {
       this.controller.pause();
     }
@@ -54,6 +64,8 @@ export class UpstreamStream {
   }
 
   private finish(): void {
+    if (this.over!.error) this.beginning?.reject(this.over!.error);
+    else this.beginning?.resolve();
     if (!this.sink) return;
     if (this.over!.error) this.sink.fail(this.over!.error);
     else this.sink.end();

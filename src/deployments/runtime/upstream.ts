@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
+import type { CancelSignal } from '../../common/cancellation.js';
 import { DomainError, type ErrorCode } from '../../common/errors.js';
 import { UpstreamStream } from './upstream-stream.js';
 
@@ -20,14 +21,6 @@ export interface Upstream {
   /** Longest wait for its beginning, milliseconds; by default ten minutes. */
   firstByteMs?: number;
   unreachable: { code: ErrorCode; message: string };
-}
-
-/** What ends a request before its answer: an AbortSignal, or less than one. */
-export interface Abortable {
-  readonly aborted: boolean;
-  readonly reason: unknown;
-  addEventListener(type: 'abort', listener: () => void, options?: { once: boolean }): void;
-  removeEventListener(type: 'abort', listener: () => void): void;
 }
 
 /** An answer that is here as a whole. */
@@ -57,7 +50,7 @@ export class UpstreamUnreachable extends DomainError {}
  * @throws DomainError `upstream.unreachable` when no answer comes; upstream_failed when it breaks off or has more than
  *   32 MiB; the signal's reason when it is aborted.
  */
-export function call(upstream: Upstream, path: string, body?: object | string, signal?: Abortable): Promise<UpstreamAnswer> {
+export function call(upstream: Upstream, path: string, body?: object | string, signal?: CancelSignal): Promise<UpstreamAnswer> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) {
       reject(signal.reason);
@@ -79,7 +72,7 @@ export function call(upstream: Upstream, path: string, body?: object | string, s
 }
 
 /** As `call`, for what is never streamed. */
-export async function callWhole(upstream: Upstream, path: string, body?: object, signal?: Abortable): Promise<WholeAnswer> {
+export async function callWhole(upstream: Upstream, path: string, body?: object, signal?: CancelSignal): Promise<WholeAnswer> {
   const answer = await call(upstream, path, body, signal);
   if (!isStreamed(answer)) return answer;
   answer.stream.abort();
@@ -100,7 +93,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     private readonly upstream: Upstream,
     private readonly resolve: (answer: UpstreamAnswer) => void,
     private readonly reject: (error: Error) => void,
-    private readonly signal: Abortable | undefined,
+    private readonly signal: CancelSignal | undefined,
   ) {
     signal?.addEventListener('abort', this.onAbort, { once: true });
   }
@@ -135,7 +128,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
     this.signal?.removeEventListener('abort', this.onAbort);
-    if (this.signal?.aborted) error = this.signal.reason as Error;
+    if (this.signal?.aborted) error = asError(this.signal.reason);
     if (this.stream) this.stream.fail(error);
     else this.reject(this.signal?.aborted || error instanceof DomainError ? error : this.failure(error));
   }
@@ -148,7 +141,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   /** undici hears of it; a request that still waits for a connection is given up by undici when it gets one. */
   private abort(): void {
-    const reason = this.signal!.reason as Error;
+    const reason = asError(this.signal!.reason);
     if (this.controller) this.controller.abort(reason);
     else this.reject(reason);
   }
@@ -166,6 +159,8 @@ function splitUrl(url: string): { origin: string; path: string } {
   }
   return place;
 }
+
+const asError = (reason: unknown): Error => (reason instanceof Error ? reason : new Error(String(reason)));
 
 export function reasonOf(error: unknown): string {
   const [first] = error instanceof AggregateError ? (error.errors as unknown[]) : [error];

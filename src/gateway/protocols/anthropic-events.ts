@@ -30,7 +30,7 @@ export class ChunkReader {
       case 'content_block_delta': return this.grow(event['index'], isObject(event['delta']) ? event['delta'] : {});
       case 'content_block_stop': return this.close(event['index']);
       case 'message_delta': return this.finish(isObject(event['delta']) ? event['delta'] : {}, event['usage']);
-      case 'message_stop': return [...(this.includeUsage ? [JSON.stringify({ ...this.head, choices: [], usage: usageOf(this.usage) })] : []), '[DONE]'];
+      case 'message_stop': return [JSON.stringify({ ...this.head, choices: [], usage: usageOf(this.usage) }), '[DONE]'];
       case 'error': return [JSON.stringify({ error: (anthropicError(data, null) ?? { error: { message: data.slice(0, 200), type: 'server_error', param: null, code: null } }).error })];
       default: return []; // ping, and what may come to be
     }

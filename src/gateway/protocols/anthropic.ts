@@ -2,7 +2,7 @@ import { keyHeaders } from '../../deployments/provider-headers.js';
 import { anthropicError, chatCompletionOf } from './anthropic-answer.js';
 import { ChunkReader } from './anthropic-events.js';
 import { messagesRequest } from './anthropic-request.js';
-import { isObject, type Protocol, unsupported } from './protocol.js';
+import { asksForUsage, type Protocol, unsupported } from './protocol.js';
 
 /** Headers of a request in Anthropic's own shape that are passed on with it, before those that are sent otherwise. */
 export const PASSED_HEADERS = ['anthropic-version', 'anthropic-beta'] as const;
@@ -18,9 +18,9 @@ export const anthropic: Protocol = {
   },
   headers: (apiKey) => keyHeaders('anthropic', apiKey),
   answer: (operation, text) => (operation === 'message' ? text : chatCompletionOf(text)),
-  events(operation, { stream_options: options }) {
+  events(operation, body) {
     if (operation === 'message') return null;
-    const reader = new ChunkReader(isObject(options) && options['include_usage'] === true);
+    const reader = new ChunkReader(asksForUsage(body));
     return (event) => reader.read(event);
   },
   error: anthropicError,

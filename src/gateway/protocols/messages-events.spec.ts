@@ -20,7 +20,7 @@ describe('OpenAI\'s chunks as Anthropic\'s events', () => {
   it('writes blocks one after the other, each begun and ended', () => {
     const events = eventsOf(chunk({ role: 'assistant', content: '' }), chunk({ content: 'Hi' }), call(0, 'a', ''), call(0, undefined, '{"x":'), call(0, undefined, '1}'), call(1, 'b', '{}'), chunk({}, { finish_reason: 'tool_calls' }),
       JSON.stringify({ choices: [], usage: { prompt_tokens: 9, completion_tokens: 4, prompt_tokens_details: { cached_tokens: 2 } } }), '[DONE]');
-    expect(events.map(({ type, index }) => (index === undefined ? type : `${String(type)} ${String(index)}`))).toEqual([
+    expect(events.map(({ type, index }) => (index === undefined ? type : `${String(type)} ${index as number}`))).toEqual([
       'message_start', 'content_block_start 0', 'content_block_delta 0', 'content_block_stop 0', 'content_block_start 1', 'content_block_delta 1', 'content_block_delta 1', 'content_block_stop 1',
       'content_block_start 2', 'content_block_delta 2', 'content_block_stop 2', 'message_delta', 'message_stop',
     ]);

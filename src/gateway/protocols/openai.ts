@@ -28,7 +28,9 @@ export function openaiError(text: string, status: number): { status: number; err
   const { error, message } = found ?? {};
   const words = typeof message === 'string' ? message : typeof error === 'string' ? error : null;
   if (words === null || status < 400) return null;
-  const { type, param, code, ...more } = found as Json;
+  // In the order they came in.
+  const { type, param, code } = found as Json;
+  const more = { ...found };
   delete more['error'];
   return { status, error: {
     ...more, message: words, type: typeof type === 'string' ? type : errorType(status),

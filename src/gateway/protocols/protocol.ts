@@ -19,7 +19,8 @@ export interface ServerEvent {
 
 /**
  * Reads one stream: takes an event of the upstream, gives the `data:` payloads to pass on, `[DONE]` included. A payload
- * that is OpenAI's error object (`{"error": …}`) is the last one.
+ * that is OpenAI's error object (`{"error": …}`) is the last one. The chunk that tells usage is given in any case, since
+ * the gateway counts by it; a caller that did not ask for it does not get it: see tellsUsageOnly.
  */
 export type EventReader = (event: ServerEvent) => string[];
 
@@ -42,6 +43,12 @@ export interface Protocol {
   /** An answer that is not 200 as OpenAI's error; null when it is in no known shape, such as a proxy's page. */
   error(text: string, status: number): { status: number; error: OpenAiError } | null;
 }
+
+/** Whether a payload is the chunk that `stream_options.include_usage` asks for. */
+export const tellsUsageOnly = (payload: string): boolean => payload.includes('"choices":[],"usage":{');
+
+/** Whether a chat request asks for that chunk. */
+export const asksForUsage = ({ stream_options: options }: Json): boolean => isObject(options) && options['include_usage'] === true;
 
 export const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
 export const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');

@@ -6,8 +6,8 @@ const SLOTS = 10;
 /** Leave to try a target: in the ordinary way, or as the one call that finds out whether it is well again. */
 export type Pass = 'ordinary' | 'probe';
 
-/** How an attempt counts; one that its caller gave up counts for nothing. */
-export type Outcome = 'ok' | 'failed' | 'given_up';
+/** How an attempt counts; one that its caller gave up counts for nothing. `broke_off`: one that was `ok` before failed after all. */
+export type Outcome = 'ok' | 'failed' | 'given_up' | 'broke_off';
 
 /**
  * Watches one target and has it left alone after too many failures. After a while one call may probe it: when that
@@ -57,13 +57,13 @@ export class Breaker {
     return 'closed';
   }
 
-  private count({ windowSeconds }: BreakerPolicy, outcome: 'ok' | 'failed', now: number): void {
+  private count({ windowSeconds }: BreakerPolicy, outcome: Outcome, now: number): void {
     const slot = Math.floor((now * SLOTS) / (windowSeconds * 1000));
     // Slots that passed without a call hold what is older than the window.
     for (let old = Math.max(this.slot + 1, slot - SLOTS + 1); old <= slot; old += 1) this.calls[old % SLOTS] = this.failures[old % SLOTS] = 0;
     this.slot = slot;
-    this.calls[slot % SLOTS]! += 1;
-    if (outcome === 'failed') this.failures[slot % SLOTS]! += 1;
+    if (outcome !== 'broke_off') this.calls[slot % SLOTS]! += 1;
+    if (outcome !== 'ok') this.failures[slot % SLOTS]! += 1;
   }
 
   private isTooMuch({ failureRatio, minCalls }: BreakerPolicy): boolean {

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Counter } from 'prom-client';
-import { Cancellation, type CancelSignal } from '../../common/cancellation.js';
+import { Cancellation, type CancelSignal, reasonOf } from '../../common/cancellation.js';
 
 const shared = new Counter({ name: 'triad_gateway_coalesced_total', help: 'Calls that shared the answer of an identical one in flight' });
 
@@ -22,7 +22,7 @@ export class Coalescer {
    * @param call its signal fires when nobody does
    */
   run<T>(key: string, signal: CancelSignal, call: (signal: CancelSignal) => Promise<T>): Promise<{ answer: T; shared: boolean }> {
-    if (signal.aborted) return Promise.reject(signal.reason);
+    if (signal.aborted) return Promise.reject(reasonOf(signal));
     const under = this.flights.get(key);
     if (under) shared.inc();
     const flight = under ?? this.start(key, call);
@@ -46,7 +46,7 @@ export class Coalescer {
     return new Promise((resolve, reject) => {
       const leave = () => {
         flight.wanted -= 1;
-        reject(signal.reason);
+        reject(reasonOf(signal));
         if (flight.wanted > 0) return;
         this.land(key, flight);
         flight.cancellation.abort();

@@ -1,4 +1,4 @@
-import { Cancellation, type CancelSignal } from '../../common/cancellation.js';
+import { Cancellation, type CancelSignal, reasonOf } from '../../common/cancellation.js';
 import { DomainError, type ErrorCode } from '../../common/errors.js';
 import { type AttemptOutcome, countDeniedRetry } from './attempt-metrics.js';
 import type { Pass } from './breaker.js';
@@ -57,6 +57,7 @@ export class FailoverRun<T> {
   private last: Attempted<T> | null = null;
   private lastCandidate: Candidate | null = null;
   private allBusy = true;
+  private allAway = true;
   private retryAfterMs: number | null = null;
 
   constructor(
@@ -91,7 +92,10 @@ export class FailoverRun<T> {
       }
       const attempted = await this.attempt(candidate, pass);
       const { failed } = attempted;
-      if (!failed) return { answer: attempted.answer as T, candidate, attempts: this.attempts, deadline: this.deadline };
+      if (!failed) {
+        this.drop();
+        return { answer: attempted.answer as T, candidate, attempts: this.attempts, deadline: this.deadline };
+      }
       this.note(candidate, attempted, failed);
       const waitMs = this.waitBefore(candidate, failed, hasNext);
       if (waitMs === null) return null;
@@ -109,7 +113,7 @@ export class FailoverRun<T> {
       outcome = verdict.failed ? 'failed' : 'answered';
       return { answer, error: null, failed: verdict.failed ? verdict : null };
     } catch (error) {
-      this.signal.throwIfAborted();
+      if (this.signal.aborted) throw reasonOf(this.signal);
       const failed = verdictOfError(error);
       if (!failed) throw error;
       outcome = error instanceof TimedOut ? 'timed_out' : 'unreachable';
@@ -122,7 +126,7 @@ export class FailoverRun<T> {
   /** The attempt, or its failure when it takes too long or the caller leaves; then it is aborted, and not waited for. */
   private inTime(candidate: Candidate): Promise<T> {
     const { signal, deadline } = this;
-    if (signal.aborted) return Promise.reject(signal.reason);
+    if (signal.aborted) return Promise.reject(reasonOf(signal));
     const own = new Cancellation();
     const attempting = this.driver.attempt(candidate, own);
     return new Promise((resolve, reject) => {
@@ -131,7 +135,7 @@ export class FailoverRun<T> {
         own.abort(reason);
         reject(reason);
       };
-      const leave = () => stop(signal.reason);
+      const leave = () => stop(reasonOf(signal));
       const { firstByteMs, totalMs } = this.route.policy.timeouts;
       const leftMs = Math.max(0, deadline - performance.now());
       const timer = setTimeout(() => stop(new TimedOut('upstream_failed', leftMs < firstByteMs ? `no answer when the ${totalMs} ms of the call were over` : `no answer within ${firstByteMs} ms`)), Math.min(firstByteMs, leftMs));
@@ -155,12 +159,18 @@ export class FailoverRun<T> {
   }
 
   private note(candidate: Candidate, attempted: Attempted<T>, failed: Failed): void {
-    if (this.last?.answer !== undefined) this.driver.discard?.(this.last.answer);
+    this.drop();
     this.last = attempted;
     this.lastCandidate = candidate;
     this.tried.push(`${candidate.name} (${failed.why})`);
     this.allBusy &&= failed.busy;
+    this.allAway &&= attempted.error instanceof DomainError && attempted.error.code === 'unavailable';
     if (failed.retryAfterMs !== null) this.retryAfterMs = Math.min(this.retryAfterMs ?? Infinity, failed.retryAfterMs);
+  }
+
+  /** Nobody will read the last answer. */
+  private drop(): void {
+    if (this.last?.answer !== undefined) this.driver.discard?.(this.last.answer);
   }
 
   /**
@@ -189,8 +199,8 @@ export class FailoverRun<T> {
       if (last.answer === undefined && !(last.error instanceof TimedOut)) throw last.error as Error;
       if (last.answer !== undefined) return { answer: last.answer, candidate: lastCandidate!, attempts: this.attempts, deadline: this.deadline };
     }
-    if (last?.answer !== undefined) this.driver.discard?.(last.answer);
-    const code = this.attempts === 0 ? 'unavailable' : this.allBusy ? 'rate_limited' : 'upstream_failed';
+    this.drop();
+    const code = this.attempts === 0 || this.allAway ? 'unavailable' : this.allBusy ? 'rate_limited' : 'upstream_failed';
     const restingMs = this.resting === this.tried.length ? this.route.policy.breaker!.openSeconds * 1000 : null;
     throw new FailoverError(code, `No target answered. Tried: ${this.tried.join('; ')}.`, this.attempts, this.retryAfterMs ?? restingMs);
   }
@@ -201,10 +211,10 @@ const asError = (error: unknown): Error => (error instanceof Error ? error : new
 /** @throws the signal's reason when it fires. */
 function pause(ms: number, signal: CancelSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(signal.reason);
+    if (signal.aborted) return reject(reasonOf(signal));
     const leave = () => {
       clearTimeout(timer);
-      reject(signal.reason);
+      reject(reasonOf(signal));
     };
     const timer = setTimeout(() => {
       signal.removeEventListener('abort', leave);

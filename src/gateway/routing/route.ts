@@ -35,12 +35,13 @@ const directly = (name: string): RoutingPolicy => {
 };
 
 /**
- * Finds the route of a model name. A target of a deployment that is gone does not stop calls that another can answer.
+ * Finds the route of a model name. With `instead` its calls go there first, and by its policy otherwise. A target of a deployment that is gone does not stop calls that another can answer.
  * @throws DomainError model_not_found when nothing of it is there.
  */
-export async function findRoute(ctx: RequestContext, targets: TargetService, name: string): Promise<Route> {
+export async function findRoute(ctx: RequestContext, targets: TargetService, name: string, instead: string | null = null): Promise<Route> {
   const deployment = await targets.deployment(ctx, name);
-  const policy = deployment ? routingOf(deployment) : directly(name);
+  const own = deployment ? routingOf(deployment) : directly(name);
+  const policy = instead === null ? own : { ...own, arms: [{ target: instead, weight: 1 }] };
   const id = deployment?.id ?? `${ctx.projectId} ${name}`;
   const names = [...new Set([...policy.arms.map(({ target }) => target), ...policy.fallbacks])];
   const found = new Map<string, Candidate>();

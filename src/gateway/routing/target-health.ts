@@ -63,7 +63,8 @@ export class TargetHealth implements OnModuleDestroy {
     let watched = this.watched.get(candidate.key);
     if (!watched) this.watched.set(candidate.key, watched = { breaker: new Breaker(), provider: candidate.provider, settledAt: now });
     watched.settledAt = now;
-    const change = watched.breaker.settle(policy, pass, outcome === 'answered' ? 'ok' : outcome === 'given_up' ? 'given_up' : 'failed', now);
+    const counts = outcome === 'answered' ? 'ok' : outcome === 'given_up' || outcome === 'broke_off' ? outcome : 'failed';
+    const change = watched.breaker.settle(policy, pass, counts, now);
     if (change === 'opened') this.logger.warn(`Target ${candidate.name} failed too often and is left alone for ${policy.openSeconds} s.`);
     if (change === 'closed') this.logger.log(`Target ${candidate.name} answers again.`);
   }

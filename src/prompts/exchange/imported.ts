@@ -7,6 +7,9 @@ export interface PromptFile {
   content: string;
 }
 
+/** Characters that Postgres stores in no text: NUL, and halves of pairs. */
+export const UNSTORABLE = /\0|[\ud800-\udfff]/u;
+
 /** What is wrong in a file, and where. */
 export class FileProblem extends Error {
   constructor(
@@ -29,14 +32,15 @@ export interface ImportedVersion {
   /** Its number where it comes from; null in a file of one version. */
   number: number | null;
   /** @param versionOf the number here of a version that was imported before, by its name here and its number there */
-  messages(versionOf: (name: string, number: number) => number): ChatTemplate[];
+  messages: (versionOf: (name: string, number: number) => number) => ChatTemplate[];
   config: Record<string, unknown>;
+  /** null: the one that the templates imply. */
   inputSchema: Record<string, unknown> | null;
   tags: string[];
   labels: string[];
   commitMessage: string | null;
   /** The line of `config.temperature` and the like, or of the version as a whole. */
-  lineOf(param: string | null): number | null;
+  lineOf: (param: string | null) => number | null;
 }
 
 /** A prompt that a file holds, with its versions from the oldest. */

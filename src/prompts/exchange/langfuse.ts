@@ -1,9 +1,10 @@
+import { assertShallow } from '../../common/json-depth.js';
 import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { NAME_PATTERN } from '../../common/references.js';
 import type { ChatRole, ChatTemplate } from '../prompt.entity.js';
 import { ChatRoleEnum } from '../prompt.types.js';
-import { FileProblem, type ImportedPrompt, type ImportedVersion, type PromptFile } from './imported.js';
+import { FileProblem, type ImportedPrompt, type ImportedVersion, type PromptFile, UNSTORABLE } from './imported.js';
 import { fromLangfuse, type LangfuseReference, referencesIn } from './langfuse-template.js';
 
 /** One object of Langfuse's `GET /api/public/v2/prompts/{name}`; what else it holds is of no use here. */
@@ -48,7 +49,7 @@ export function readLangfuse(file: PromptFile): ImportedPrompt[] {
     const { data, error } = VERSION.safeParse(item.value);
     if (!data) {
       const listed = typeof item.value === 'object' && item.value !== null && 'versions' in item.value && !('prompt' in item.value);
-      return problem(item, error!.issues[0]!.path, listed ? "this is of Langfuse's list of prompts, which does not hold their text; export each by GET /api/public/v2/prompts/{name}?version=N." : error!.issues[0]!.message);
+      return problem(item, error.issues[0]!.path, listed ? "this is of Langfuse's list of prompts, which does not hold their text; export each by GET /api/public/v2/prompts/{name}?version=N." : error.issues[0]!.message);
     }
     byName.set(data.name, [...byName.get(data.name) ?? [], { item, read: data }]);
   }
@@ -133,10 +134,17 @@ function listOf(value: unknown): { value: unknown; at: (string | number)[] }[] {
 
 function parse(text: string): { value: unknown } | { error: string } {
   try {
-    return { value: JSON.parse(text) as unknown };
+    const value = JSON.parse(text, storable) as unknown;
+    assertShallow(value);
+    return { value };
   } catch (error) {
     return { error: (error as Error).message };
   }
+}
+
+function storable(key: string, value: unknown): unknown {
+  if (UNSTORABLE.test(key) || (typeof value === 'string' && UNSTORABLE.test(value))) throw new Error(`${JSON.stringify(key)} holds a character that no text may: NUL, or half of a pair. Take it out.`);
+  return value;
 }
 
 function lineOfError(content: string, message: string): number | null {

@@ -39,17 +39,19 @@ Do: {{sentence}}
     expect(writePromptFile({ ...PLAIN, type: 'text', messages: [{ role: 'user', content: 'Do it.' }] }).content).toBe('---\ntype: text\n---\nDo it.\n');
   });
 
+  /** Postgres holds no NUL. */
+  const storable = (text: string) => text.replaceAll('\0', '');
   const tricky = fc.constantFrom('## user', '\\## user', '\\\\## system', '## User:', '##assistant', '## user\r', ' ## user', '---', '...', '', '\r', '```', '{{x}}', '\\', '# h', '## tools', '## user ## user');
-  const text = fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme' }), fc.array(tricky, { maxLength: 8 }).map((lines) => lines.join('\n')), fc.array(tricky, { maxLength: 5 }).map((lines) => lines.join('\r\n')));
-  const json = fc.dictionary(fc.oneof(fc.string(), tricky), fc.jsonValue(), { maxKeys: 4 }).map((value) => JSON.parse(JSON.stringify(value)) as Record<string, unknown>);
+  const text = fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme' }), fc.array(tricky, { maxLength: 8 }).map((lines) => lines.join('\n')), fc.array(tricky, { maxLength: 5 }).map((lines) => lines.join('\r\n'))).map(storable);
+  const json = fc.dictionary(fc.oneof(fc.string(), tricky), fc.jsonValue(), { maxKeys: 4 }).map((value) => JSON.parse(storable(JSON.stringify(value))) as Record<string, unknown>);
   const prompt = fc.record<WrittenPrompt>({
     name: fc.constant('a/b'), type: fc.constantFrom('text', 'chat'), config: json, inputSchema: fc.option(json), tags: fc.array(text, { maxLength: 3 }), labels: fc.array(fc.constantFrom('production', '1', 'true', 'null', '-', '.', '0x1', '1e3'), { maxLength: 3 }),
     messages: fc.array(fc.record({ role: fc.constantFrom('system', 'user', 'assistant'), content: text }), { minLength: 1, maxLength: 5 }), commitMessage: fc.option(text), description: fc.option(text), promptTags: fc.array(text, { maxLength: 2 }),
   }).map((made): WrittenPrompt => (made.type === 'chat' ? made : { ...made, messages: [{ role: 'user', content: made.messages[0]!.content }] }));
 
   it('comes back as it was, whatever it holds', () => {
-    fc.assert(fc.property(prompt, (made) => { expect(roundTrip(made)).toEqual(made); }), { numRuns: 3000 });
-  });
+    fc.assert(fc.property(prompt, (made) => { expect(roundTrip(made)).toEqual(made); }), { numRuns: 1000 });
+  }, 60_000);
 
   it('comes back from a checkout that made its lines CRLF, if it had none', () => {
     const content = writePromptFile(PLAIN).content.replaceAll('\n', '\r\n');
@@ -70,7 +72,7 @@ Do: {{sentence}}
     ['no front matter', 'a.md', '# Notes\n', 'a.md:1: A prompt starts with its front matter'],
     ['an end that is not there', 'a.md', '---\ntype: chat\n', 'a.md:1:'],
     ['no YAML', 'a.md', '---\ntype: chat\nconfig: {a\n---\n', 'a.md:4: This is no YAML'],
-    ['a key twice', 'a.md', '---\ntype: chat\ntype: text\n---\n', 'a.md:3: This is no YAML: Map keys must be unique'],
+    ['a key twice', 'a.md', '---\ntype: chat\ntype: text\n---\n', 'a.md:3: This is no YAML: the key "type" is there twice'],
     ['an unknown key', 'a.md', '---\ntype: chat\nlabel: x\n---\n', 'a.md:3: Unrecognized key: "label"'],
     ['a wrong value', 'a.md', '---\nlabels:\n  - production\n  - 4\n---\n## user\nx', 'a.md:4: labels.1: Invalid input: expected string, received number'],
     ['text before the first heading', 'a.md', '---\ntype: chat\n---\n\nHello\n', 'a.md:5: A chat prompt starts with a heading'],

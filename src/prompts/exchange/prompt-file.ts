@@ -1,12 +1,14 @@
-import { type Document, LineCounter, parseDocument, stringify } from 'yaml';
+import { type Document, LineCounter, parseDocument, stringify, visit, type YAMLMap } from 'yaml';
 import { z } from 'zod';
+import { assertShallow } from '../../common/json-depth.js';
 import { checkName } from '../../common/references.js';
 import { DomainError } from '../../common/errors.js';
 import type { ChatTemplate, PromptType } from '../prompt.entity.js';
 import { ChatRoleEnum, PromptTypeEnum } from '../prompt.types.js';
 import { readChat, writeChat } from './chat-body.js';
-import { FileProblem, type ImportedPrompt, type PromptFile } from './imported.js';
+import { FileProblem, type ImportedPrompt, type PromptFile, UNSTORABLE } from './imported.js';
 import { includedIn } from './includes.js';
+import { newYamlBudget, tooMuch, type YamlBudget } from './yaml-bounds.js';
 
 /** Kept as it is: zod's own records leave out keys such as `__proto__`. */
 const object = z.custom<Record<string, unknown>>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), 'must be a map');
@@ -55,15 +57,17 @@ export function writePromptFile(prompt: WrittenPrompt): PromptFile {
 }
 
 /** @throws FileProblem */
-export function readPromptFile({ path, content }: PromptFile): ImportedPrompt {
+export function readPromptFile({ path, content }: PromptFile, budget = newYamlBudget()): ImportedPrompt {
   const text = normalised(content);
+  const bad = UNSTORABLE.exec(text);
+  if (bad) throw new FileProblem(path, text.slice(0, bad.index).split('\n').length, 'It holds a character that no text may: NUL, or half of a pair. Take it out.');
   const name = path.replace(/\.(?:md|ya?ml)$/, '');
   try {
     checkName(name, 'path');
   } catch (error) {
     throw error instanceof DomainError ? new FileProblem(path, null, error.message) : error;
   }
-  return path.endsWith('.md') ? readMarkdown(path, name, text) : readYaml(path, name, text);
+  return path.endsWith('.md') ? readMarkdown(path, name, text, budget) : readYaml(path, name, text, budget);
 }
 
 /** Without the byte order mark, and with the ends of lines that it had before a checkout or an editor on Windows made all of them CRLF. */
@@ -72,13 +76,13 @@ function normalised(content: string): string {
   return /(?<!\r)\n/.test(text) ? text : text.replaceAll('\r\n', '\n');
 }
 
-function readMarkdown(path: string, name: string, text: string): ImportedPrompt {
+function readMarkdown(path: string, name: string, text: string, budget: YamlBudget): ImportedPrompt {
   const lines = text.split('\n');
   const end = lines.indexOf('---', 1);
   if (lines[0] !== '---' || end < 0) {
     throw new FileProblem(path, 1, 'A prompt starts with its front matter: a line "---", such as "type: chat", a line "---", and then the text.');
   }
-  const yaml = new YamlText(path, lines.slice(1, end).map((line) => `${line}\n`).join(''), 1);
+  const yaml = new YamlText(path, lines.slice(1, end).map((line) => `${line}\n`).join(''), 1, budget);
   const head = yaml.read(HEAD);
   const body = lines.slice(end + 1).join('\n');
   const messages = head.type === 'chat' ? readChat(body, (line, why) => { throw new FileProblem(path, end + 2 + line, why); })
@@ -86,8 +90,8 @@ function readMarkdown(path: string, name: string, text: string): ImportedPrompt 
   return imported(path, name, head, messages, (param) => (param?.startsWith('messages') || param === 'prompt' ? end + 2 : yaml.lineOf(param)));
 }
 
-function readYaml(path: string, name: string, text: string): ImportedPrompt {
-  const yaml = new YamlText(path, text, 0);
+function readYaml(path: string, name: string, text: string, budget: YamlBudget): ImportedPrompt {
+  const yaml = new YamlText(path, text, 0, budget);
   const { prompt, messages, ...head } = yaml.read(WHOLE);
   const wanted = head.type === 'chat' ? messages : prompt === undefined ? undefined : [{ role: 'user' as const, content: prompt }];
   if (!wanted || (prompt !== undefined && messages !== undefined)) {
@@ -110,10 +114,13 @@ class YamlText {
   private readonly document: Document;
 
   /** @param before lines of the file before it */
-  constructor(private readonly path: string, text: string, private readonly before: number) {
-    this.document = parseDocument(text, { lineCounter: this.lines, prettyErrors: false, stringKeys: true, logLevel: 'error' });
+  constructor(private readonly path: string, text: string, private readonly before: number, budget: YamlBudget) {
+    const refused = tooMuch(text, budget);
+    if (refused) throw new FileProblem(path, before + text.slice(0, refused.offset).split('\n').length, `This is more YAML than a prompt needs: ${refused.why}.`);
+    this.document = parseDocument(text, { lineCounter: this.lines, prettyErrors: false, stringKeys: true, uniqueKeys: false, logLevel: 'error' });
     const [error] = this.document.errors;
     if (error) throw new FileProblem(path, this.lineAt(error.pos[0]), `This is no YAML: ${error.message}`);
+    visit(this.document, { Map: (_, map) => this.assertUnique(map) });
   }
 
   read<T extends z.ZodType>(schema: T): z.infer<T> {
@@ -121,7 +128,7 @@ class YamlText {
     if (!error) return data;
     const [issue] = error.issues;
     const { path, message } = issue!;
-    const keys = issue!.code === 'unrecognized_keys' ? [...path, issue!.keys[0]!] : path;
+    const keys = issue!.code === 'unrecognized_keys' ? [...path, issue.keys[0]!] : path;
     throw new FileProblem(this.path, this.lineOf(keys.map(String).join('.')), path.length > 0 ? `${path.map(String).join('.')}: ${message}` : message);
   }
 
@@ -135,12 +142,22 @@ class YamlText {
     return 1;
   }
 
+  /** In time linear in the number of keys, as the reader's own check is not. */
+  private assertUnique({ items }: YAMLMap): void {
+    const seen = new Set<unknown>();
+    for (const { key } of items as { key: { value?: unknown; range?: [number, number, number] | null } | null }[]) {
+      if (seen.has(key?.value)) throw new FileProblem(this.path, this.lineAt(key?.range?.[0] ?? 0), `This is no YAML: the key ${JSON.stringify(key?.value)} is there twice.`);
+      seen.add(key?.value);
+    }
+  }
+
   private value(): unknown {
     try {
       const value: unknown = this.document.toJS({ maxAliasCount: 0 });
-      return value === undefined ? undefined : JSON.parse(JSON.stringify(value, asJson)) as unknown;
+      assertShallow(value);
+      return value === undefined ? undefined : JSON.parse(JSON.stringify(value, asJson));
     } catch (error) {
-      throw new FileProblem(this.path, null, error instanceof NoJson ? error.message : 'It uses YAML that a prompt does without, such as aliases. Write each value out.');
+      throw new FileProblem(this.path, null, error instanceof NoJson || error instanceof DomainError ? error.message : 'It uses YAML that a prompt does without, such as aliases. Write each value out.');
     }
   }
 
@@ -151,8 +168,9 @@ class YamlText {
 
 class NoJson extends Error {}
 
-/** @throws NoJson for what JSON has no number for. */
+/** @throws NoJson for what JSON, or Postgres, has no place for. */
 function asJson(key: string, value: unknown): unknown {
   if (typeof value === 'number' && !Number.isFinite(value)) throw new NoJson(`${key} is ${value}, which no version can hold.`);
+  if (UNSTORABLE.test(key) || (typeof value === 'string' && UNSTORABLE.test(value))) throw new NoJson(`${JSON.stringify(key)} holds a character that no text may: NUL, or half of a pair. Take it out.`);
   return value;
 }

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { setImmediate } from 'node:timers/promises';
 import { DomainError } from '../../common/errors.js';
 import { PromptLibraryService } from '../prompt-library.service.js';
 import type { RequestContext } from '../../common/request-context.js';
@@ -11,6 +12,7 @@ import { FileProblem, type ImportedPrompt, type ImportedVersion, type PromptFile
 import { byIncludes } from './includes.js';
 import { readLangfuse } from './langfuse.js';
 import { readPromptFile } from './prompt-file.js';
+import { newYamlBudget, type YamlBudget } from './yaml-bounds.js';
 import { PromptVersionsRepository } from './prompt-versions.repository.js';
 
 const MAX_FILES = 2000;
@@ -55,7 +57,7 @@ export class PromptImportService {
    */
   async import(ctx: RequestContext, files: readonly PromptFile[], options: ImportOptions): Promise<ImportOutcome[]> {
     if (files.length > MAX_FILES) throw new DomainError('bad_input', `These are ${files.length} files; import at most ${MAX_FILES} at once.`, 'files');
-    const prompts = byIncludes(readAll(files));
+    const prompts = byIncludes(await readAll(files));
     const work = async (tx: RequestContext) => {
       const numbers = new Map<string, number>();
       const outcomes = new Map<ImportedPrompt, ImportOutcome>();
@@ -74,7 +76,7 @@ export class PromptImportService {
     let from = 0;
     for (const version of prompt.versions) {
       await inFile(prompt, version, async () => {
-        const content: PromptContent = { ...version, type: prompt.type, messages: version.messages((name, number) => numbers.get(`${name}/${number}`) ?? number) };
+        const content = contentIn(prompt, version, numbers);
         const at = known.findIndex((each, index) => index >= from && sameContent(contentOf(each), content));
         from = at < 0 ? known.length : at + 1;
         outcome.version = at < 0 ? await this.create(tx, prompt, version, content, commitMessage) : known[at]!.version;
@@ -115,13 +117,22 @@ export class PromptImportService {
   }
 }
 
+/** @param numbers of what was imported before. */
+function contentIn({ type }: ImportedPrompt, version: ImportedVersion, numbers: Map<string, number>): PromptContent {
+  const { config, tags, inputSchema } = version;
+  const messages = version.messages((name, number) => numbers.get(`${name}/${number}`) ?? number);
+  return { type, messages, config, tags, inputSchema };
+}
+
 /** @throws DomainError what is wrong in the files, one to a line. */
-function readAll(files: readonly PromptFile[]): ImportedPrompt[] {
+async function readAll(files: readonly PromptFile[]): Promise<ImportedPrompt[]> {
   const problems: FileProblem[] = [];
   const found = new Map<string, ImportedPrompt>();
+  const budget = newYamlBudget();
   for (const file of files) {
+    await setImmediate(); // others have their turn between two files
     try {
-      for (const prompt of read(file)) {
+      for (const prompt of read(file, budget)) {
         const other = found.get(prompt.name);
         if (other) throw new FileProblem(file.path, null, `The prompt ${prompt.name} is in ${other.path} as well.`);
         found.set(prompt.name, prompt);
@@ -136,8 +147,8 @@ function readAll(files: readonly PromptFile[]): ImportedPrompt[] {
   throw new DomainError('bad_input', `Nothing was imported:\n${problems.slice(0, SHOWN_PROBLEMS).join('\n')}${more}`, 'files');
 }
 
-function read(file: PromptFile): ImportedPrompt[] {
-  if (/\.(?:md|ya?ml)$/.test(file.path)) return [readPromptFile(file)];
+function read(file: PromptFile, budget: YamlBudget): ImportedPrompt[] {
+  if (/\.(?:md|ya?ml)$/.test(file.path)) return [readPromptFile(file, budget)];
   if (/\.jsonl?$/.test(file.path)) return readLangfuse(file);
   throw new FileProblem(file.path, null, "This is no file of prompts: they end in .md or .yaml, and Langfuse's in .json or .jsonl.");
 }

@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from .catalog import Catalog, Entry, Kind, in_use
 from .completions import Completion, chat_ids
+from .embeddings import answer_embeddings
 from .errors import ServeError
 from .schemas import (
     ChatRequest,
@@ -54,6 +55,9 @@ class Routes:
 
     async def completion(self, request: Request) -> Completion:
         return Completion(self.catalog, parse(CompletionRequest, await request.body()))
+
+    async def embeddings(self, request: Request) -> Response:
+        return await answer_embeddings(self.catalog, request)
 
     async def classify(self, request: Request) -> Response:
         body = parse(ClassifyRequest, await request.body())
@@ -139,6 +143,7 @@ def create_app(worker: Worker, models: list[tuple[str, str, Kind]]) -> Starlette
             Route("/v1/models", routes.models),
             Route("/v1/chat/completions", routes.chat, methods=["POST"]),
             Route("/v1/completions", routes.completion, methods=["POST"]),
+            Route("/v1/embeddings", routes.embeddings, methods=["POST"]),
             Route("/classify", routes.classify, methods=["POST"]),
             Route("/v1/load_lora_adapter", routes.load_adapter, methods=["POST"]),
             Route("/v1/unload_lora_adapter", routes.unload_adapter, methods=["POST"]),

@@ -7,6 +7,7 @@ import json
 import random
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
@@ -15,18 +16,20 @@ from starlette.types import Receive, Scope, Send
 
 from .catalog import Catalog, Entry
 from .errors import ServeError
+from .inputs import MAX_INPUTS, token_rows
 from .schemas import ChatRequest, CompletionRequest
 
 if TYPE_CHECKING:
     from .engine import Engine
+    from .sampling import Sampling
     from .sequence import Chunk, Sequence
 
 
-def prompt_ids(engine: Engine, request: ChatRequest | CompletionRequest) -> list[int]:
-    """Tokens of the prompt: the chat template with the opening of the answer, or the text as it is."""
+def prompt_rows(engine: Engine, request: ChatRequest | CompletionRequest) -> list[list[int]]:
+    """Tokens of each prompt: the chat template with the opening of the answer, or the texts as they are."""
     if isinstance(request, CompletionRequest):
-        return list(engine.tokenizer(request.prompt)["input_ids"]) or _refuse("prompt: is empty", "prompt")
-    return chat_ids(engine.tokenizer, [m.plain() for m in request.messages], add_generation_prompt=True)
+        return token_rows(engine.tokenizer, engine.vocabulary, request.prompt, "prompt")
+    return [chat_ids(engine.tokenizer, [m.plain() for m in request.messages], add_generation_prompt=True)]
 
 
 def chat_ids(tokenizer: Any, messages: list[dict[str, str]], *, add_generation_prompt: bool) -> list[int]:
@@ -56,34 +59,18 @@ class Completion:
         self._id = f"{'chatcmpl' if self._chat else 'cmpl'}-{uuid.uuid4().hex}"
         self._created = int(time.time())
         self._chunks: asyncio.Queue[Chunk] = asyncio.Queue()
+        self._offsets: defaultdict[int, int] = defaultdict(int)
         self._sequences = self._start()
 
     def _start(self) -> list[Sequence]:
         from .sampling import Sampling
         from .sequence import Sequence
 
-        request, engine = self._request, self._engine
-        ids = prompt_ids(engine, request)
-        room = engine.max_tokens - len(ids)
-        limit = getattr(request, "max_completion_tokens", None) or request.max_tokens
-        if limit is None:
-            limit = room if self._chat else min(room, 16)
-        if room < 1 or limit > room:
-            raise ServeError(
-                400,
-                f"This model's maximum context length is {engine.max_tokens} tokens; the prompt has {len(ids)} and "
-                f"{limit} were asked for.",
-                param="messages" if self._chat else "prompt",
-                code="context_length_exceeded",
-            )
-        stop = [request.stop] if isinstance(request.stop, str) else request.stop or []
-        options = Sampling(
-            temperature=1.0 if request.temperature is None else request.temperature,
-            top_p=1.0 if request.top_p is None else request.top_p,
-            max_tokens=limit,
-            stop=tuple(stop),
-            logprobs=bool(getattr(request, "logprobs", None)),
-        )
+        request = self._request
+        prompts = prompt_rows(self._engine, request)
+        if len(prompts) * request.n > MAX_INPUTS:
+            raise ServeError(400, f"n: {len(prompts)} prompts give at most {MAX_INPUTS} answers at once", param="n")
+        options = [self._options(self._limit(len(ids)), Sampling) for ids in prompts]
         loop = asyncio.get_running_loop()
 
         def sink(chunk: Chunk) -> None:
@@ -92,10 +79,40 @@ class Completion:
         def generator(index: int) -> random.Random:
             return random.Random() if request.seed is None else random.Random(f"{request.seed}/{index}")
 
+        # Choices of the first prompt come first, as OpenAI numbers them.
+        places = [(i, i // request.n) for i in range(len(prompts) * request.n)]
         return [
-            Sequence(i, list(ids), self._entry.adapter, options, generator(i), request.stream, sink)
-            for i in range(request.n)
+            Sequence(i, list(prompts[p]), self._entry.adapter, options[p], generator(i), request.stream, sink)
+            for i, p in places
         ]
+
+    def _limit(self, prompt_tokens: int) -> int:
+        """Tokens that an answer may have; 400 when prompt and answer would not fit."""
+        room = self._engine.max_tokens - prompt_tokens
+        limit = getattr(self._request, "max_completion_tokens", None) or self._request.max_tokens
+        if limit is None:
+            limit = room if self._chat else min(room, 16)
+        if room < 1 or limit > room:
+            raise ServeError(
+                400,
+                f"This model's maximum context length is {self._engine.max_tokens} tokens; the prompt has "
+                f"{prompt_tokens} and {limit} were asked for.",
+                param="messages" if self._chat else "prompt",
+                code="context_length_exceeded",
+            )
+        return int(limit)
+
+    def _options(self, limit: int, sampling: type[Sampling]) -> Sampling:
+        request = self._request
+        stop = [request.stop] if isinstance(request.stop, str) else request.stop or []
+        return sampling(
+            temperature=1.0 if request.temperature is None else request.temperature,
+            top_p=1.0 if request.top_p is None else request.top_p,
+            max_tokens=limit,
+            stop=tuple(stop),
+            # Of a chat true, of a completion the number of alternatives, which is 0.
+            logprobs=request.logprobs not in (None, False) or (not self._chat and request.logprobs == 0),
+        )
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         self._entry.acquire()
@@ -181,6 +198,8 @@ class Completion:
         if not chunk.logprobs:
             return None
         tokens = [(self._engine.tokenizer.decode([token]), logprob) for token, logprob in chunk.logprobs]
+        if not self._chat:
+            return self._text_logprobs(chunk.index, tokens)
         return {
             "content": [
                 {"token": text, "logprob": logprob, "bytes": list(text.encode()), "top_logprobs": []}
@@ -188,15 +207,29 @@ class Completion:
             ]
         }
 
+    def _text_logprobs(self, index: int, tokens: list[tuple[str, float]]) -> dict[str, Any]:
+        """In the older shape of text completions; offsets count the texts of the tokens, one after the other."""
+        offsets = []
+        for text, _ in tokens:
+            offsets.append(self._offsets[index])
+            self._offsets[index] += len(text)
+        return {
+            "tokens": [text for text, _ in tokens],
+            "token_logprobs": [logprob for _, logprob in tokens],
+            "top_logprobs": None,
+            "text_offset": offsets,
+        }
+
     def _usage(self) -> dict[str, Any]:
-        """Tokens used; the prompt counts once, whatever n is."""
-        prompt = self._sequences[0].prompt_tokens
+        """Tokens used; each prompt counts once, whatever n is."""
+        first = self._sequences[:: self._request.n]
+        prompt = sum(s.prompt_tokens for s in first)
         completion = sum(s.completion_tokens for s in self._sequences)
         return {
             "prompt_tokens": prompt,
             "completion_tokens": completion,
             "total_tokens": prompt + completion,
-            "prompt_tokens_details": {"cached_tokens": self._sequences[0].cached_tokens},
+            "prompt_tokens_details": {"cached_tokens": sum(s.cached_tokens for s in first)},
         }
 
 

@@ -42,6 +42,7 @@ class Engine:
         self.prefixes = PrefixStore(PREFIX_BYTES)
         self._budget = _kv_bytes(self.model.device) // self.cache.bytes_per_token
         self.max_tokens = min(config.max_position_embeddings, self._budget)
+        self.vocabulary = int(config.vocab_size)
         self._ends = _end_tokens(self.model, self.tokenizer)
         self._incoming: deque[Sequence] = deque()
         self._waiting: deque[Sequence] = deque()
@@ -57,6 +58,21 @@ class Engine:
         if len(self._incoming) + len(self._waiting) + len(sequences) > MAX_WAITING:
             raise ServeError(503, f"{MAX_WAITING} sequences are waiting already; try again later", code="overloaded")
         self._incoming.extend(sequences)
+
+    def embed(self, rows: list[list[int]], adapter: str | None) -> list[list[float]]:
+        """Mean of the last hidden states over each row's tokens, scaled to length 1; on the worker's thread."""
+        device = self.model.device
+        width = max(map(len, rows))
+        # Padding stands after the tokens, so that it changes neither their positions nor what they attend to.
+        ids = torch.tensor([row + [0] * (width - len(row)) for row in rows], device=device)
+        mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=device)
+        self.adapters.assign([adapter] * len(rows))
+        with torch.inference_mode():
+            base: Any = self.model.base_model
+            hidden = base(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state.float()
+            mean = (hidden * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True)
+            vectors: list[list[float]] = torch.nn.functional.normalize(mean, dim=-1).tolist()
+        return vectors
 
     def unload_adapter(self, name: str) -> None:
         """Forget an adapter that no request uses; rows whose client has gone may still hold it."""

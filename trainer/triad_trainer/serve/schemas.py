@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .errors import ServeError
+from .inputs import Input
 
 B = TypeVar("B", bound=BaseModel)
 Name = Annotated[str, Field(min_length=1, max_length=512)]
@@ -30,6 +31,7 @@ NEUTRAL: dict[str, tuple[object, ...]] = {
     "best_of": (None, 1),
     "echo": (None, False),
     "suffix": (None, ""),
+    "dimensions": (None,),
     "use_beam_search": (None, False),
 }
 
@@ -76,7 +78,17 @@ class ChatRequest(Generate):
 
 
 class CompletionRequest(Generate):
-    prompt: str
+    prompt: Input
+    # Of the tokens chosen; alternatives are not kept.
+    logprobs: Literal[0] | None = None
+
+
+class EmbeddingRequest(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    model: Name
+    input: Input
+    encoding_format: Literal["float", "base64"] = "float"
 
 
 class ClassifyRequest(BaseModel):

@@ -1,0 +1,80 @@
+import { Injectable } from '@nestjs/common';
+import { DomainError } from '../common/errors.js';
+import { parseReference } from '../common/references.js';
+import { type Assignment, ExperimentService } from '../experiments/experiment.service.js';
+import { PromptService } from '../prompts/prompt.service.js';
+import type { ReadyPrompt } from '../prompts/ready-prompt.js';
+import type { GatewayCall } from './gateway-call.js';
+import { withPrompt } from './protocols/messages-request.js';
+import type { Json } from './protocols/protocol.js';
+import type { PromptCall } from './request-checks.js';
+
+/** A fetch without label or version means this one. */
+const DEFAULT_LABEL = 'production';
+/** Of a version's config, what is the gateway's to read, and what only chats take. */
+const MODEL = 'model';
+/** What of a config Anthropic's requests call the same. */
+const OF_MESSAGES = new Set(['temperature', 'top_p', 'max_tokens']);
+
+/** Fills registered prompts into requests: their messages before the caller's, their config where the caller says nothing. */
+@Injectable()
+export class PromptFiller {
+  constructor(
+    private readonly prompts: PromptService,
+    private readonly experiments: ExperimentService,
+  ) {}
+
+  /**
+   * Sets the call's request; at once when the prompt is in memory.
+   * @returns the model that the prompt's config names
+   * @throws DomainError not_found; undefined_variable; bad_input for a prompt of another kind than the route takes.
+   */
+  fill(call: GatewayCall, prompt: PromptCall): string | null | Promise<string | null> {
+    const ready = this.find(call, prompt);
+    return ready instanceof Promise ? ready.then((found) => fillIn(call, found, prompt.variables)) : fillIn(call, ready, prompt.variables);
+  }
+
+  private find(call: GatewayCall, prompt: PromptCall): ReadyPrompt | Promise<ReadyPrompt> {
+    const { name, version, label } = prompt.ref === undefined ? { name: prompt.name!, version: prompt.version ?? null, label: prompt.label ?? null } : readReference(prompt.ref);
+    if (version !== null) return this.prompts.ready(call.ctx, name, { version });
+    const named = label ?? DEFAULT_LABEL;
+    const assigned = this.experiments.assign(call.ctx, { kind: 'prompt', name, label: named }, call.stickyKey);
+    return assigned instanceof Promise ? assigned.then((assignment) => this.ready(call, name, named, assignment)) : this.ready(call, name, named, assigned);
+  }
+
+  private ready(call: GatewayCall, name: string, label: string, assignment: Assignment | null): ReadyPrompt | Promise<ReadyPrompt> {
+    if (assignment?.promptVersion == null) return this.prompts.ready(call.ctx, name, { label });
+    call.experiment = assignment;
+    return this.prompts.ready(call.ctx, name, { version: assignment.promptVersion });
+  }
+}
+
+function readReference(reference: string): { name: string; version: number | null; label: string | null } {
+  const { name, version, alias } = parseReference(reference, 'prompts');
+  return { name, version, label: alias };
+}
+
+function fillIn(call: GatewayCall, { version, render }: ReadyPrompt, variables: Json): string | null {
+  const rendered = render(variables);
+  call.promptVersionId = version.id;
+  call.variables = variables;
+  const { operation, body } = call;
+  if (operation === 'chat' || operation === 'message') {
+    if (version.type === 'image') throw wrongKind(version, 'chats', 'the images route');
+    call.promptMessages = rendered.length;
+  }
+  call.request = requestWith(call, rendered, version.config);
+  if ((operation === 'image' || operation === 'completion') && rendered.length !== 1) throw wrongKind(version, 'a single text', 'the chat route');
+  const { model } = version.config;
+  return body['model'] == null && typeof model === 'string' ? model : null;
+}
+
+function requestWith({ operation, body }: GatewayCall, rendered: { role: string; content: string }[], { [MODEL]: _, ...config }: Json): Json {
+  const { prompt: __, ...own } = body;
+  if (operation === 'message') return { ...Object.fromEntries(Object.entries(config).filter(([name]) => OF_MESSAGES.has(name))), ...withPrompt(body, rendered) };
+  if (operation === 'chat') return { ...config, ...own, messages: [...rendered, ...((own['messages'] as unknown[] | undefined) ?? [])] };
+  return { ...config, ...own, prompt: rendered[0]!.content };
+}
+
+const wrongKind = (version: { name: string; type: string }, wanted: string, instead: string) =>
+  new DomainError('bad_input', `Prompt ${JSON.stringify(version.name)} is of type ${version.type}, and this route takes ${wanted}. Use it with ${instead}.`, 'prompt');
