@@ -5,6 +5,7 @@
 import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { Service } from '../../demo/service.js';
 import { startEmbeddedPostgres } from '../../src/database/embedded-postgres.js';
 import { startEmbeddedRedis } from '../../src/queue/embedded-redis.js';
 import { benchGateway } from './gateway.js';
@@ -27,16 +28,17 @@ const postgres = await startEmbeddedPostgres(home);
 const redis = await startEmbeddedRedis(home, process.env['TRIAD_PYTHON'] || 'trainer/.venv/bin/python');
 Object.assign(process.env, { TRIAD_HOME: home, TRIAD_PORT: '0', DATABASE_URL: postgres.url, REDIS_URL: redis.url });
 const { findOrStartService } = await import('../../demo/service.js');
-const service = await findOrStartService();
+let service: Service | null = null;
 try {
+  const triad = service = await findOrStartService();
   const benches: Record<string, () => Promise<Findings>> = {
-    graphql: async () => ({ pairs: await benchGraphqlRead(service, { postgres: postgres.url, redis: redis.url }) }),
-    gateway: () => benchGateway(service, rivals),
-    stream: () => benchStream(service, rivals),
-    'prompt-fetch': () => benchPromptFetch(service),
-    webhooks: async () => ({ pairs: await benchWebhooks(service) }),
-    sft: async () => ({ pairs: [await benchSft(service, join(models, 'smollm2-135m-instruct'))] }),
-    outbox: async () => ({ latencies: [await benchOutbox(service, postgres.url, redis.url)] }),
+    graphql: async () => ({ pairs: await benchGraphqlRead(triad, { postgres: postgres.url, redis: redis.url }) }),
+    gateway: () => benchGateway(triad, rivals),
+    stream: () => benchStream(triad, rivals),
+    'prompt-fetch': () => benchPromptFetch(triad),
+    webhooks: async () => ({ pairs: await benchWebhooks(triad) }),
+    sft: async () => ({ pairs: [await benchSft(triad, join(models, 'smollm2-135m-instruct'))] }),
+    outbox: async () => ({ latencies: [await benchOutbox(triad, postgres.url, redis.url)] }),
   };
   const unknown = wanted.filter((name) => !Object.hasOwn(benches, name));
   if (unknown.length > 0) throw new Error(`There is no benchmark ${unknown.join(', ')}; there are ${Object.keys(benches).join(', ')}.`);
@@ -48,7 +50,7 @@ try {
   console.log(`\n${page}`);
   if (wanted.length === 0) writeFileSync('docs/benchmarks.md', page);
 } finally {
-  await service.stopped();
+  await service?.stopped();
   await redis.stop();
   await postgres.stop();
   rmSync(home, { recursive: true, force: true });
