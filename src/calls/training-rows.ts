@@ -113,7 +113,8 @@ function askedOf(request: Json): ChatMessage[] | null {
   if (typeof request['prompt'] === 'string' && request['prompt'].trim() !== '') return [{ role: 'user', content: request['prompt'] }];
   const list = request['messages'];
   if (!Array.isArray(list) || list.length === 0 || request['tools'] !== undefined && hasTools(list)) return null;
-  const system = request['system'] == null ? [] : [{ role: 'system', content: request['system'] }]; // Anthropic's
+  const { system: said } = request; // Anthropic's: text, or blocks of which each is a message
+  const system = said == null ? [] : (Array.isArray(said) ? said as unknown[] : [said]).map((block) => ({ role: 'system', content: isObject(block) ? [block] : block }));
   const messages = [...system, ...list as unknown[]].map((message): ChatMessage | null => {
     if (!isObject(message)) return null;
     const role = ROLES[String(message['role'])];

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { ServerResponse } from 'node:http';
+import type { Operation } from '../calls/call-record.js';
 import type { CachePolicy } from '../deployments/deployment.entity.js';
 import { isStreamed, type StreamedAnswer, type WholeAnswer } from '../deployments/runtime/upstream.js';
 import { CallAccount } from './call-account.js';
@@ -7,6 +8,7 @@ import type { Dialogue } from './dialogue.js';
 import { EventRelay, type StreamEnd } from './event-relay.js';
 import { errorBody, shapeOf } from './event-shape.js';
 import type { GatewayCall } from './gateway-call.js';
+import { MessageAssembler } from './protocols/message-assembler.js';
 import { isObject, type Json, parseObject } from './protocols/protocol.js';
 import { refusalOf } from './refusal.js';
 import { AnswerCache, type CachedAnswer, type CacheKey } from './routing/answer-cache.js';
@@ -30,6 +32,8 @@ export interface Found {
   deadline: number;
   /** Where to keep it; null: nowhere. */
   keep: { key: CacheKey; policy: CachePolicy } | null;
+  /** It is the answer of another call, which is charged for it. */
+  shared: boolean;
   headers: Record<string, string>;
 }
 
@@ -48,7 +52,7 @@ export class AnswerPasser {
     if (isStreamed(answer)) return this.stream(call, answer, dialogue, found);
     if (answer.status !== 200) return this.refuse(call, answer, dialogue, found);
     const text = dialogue.read(answer.text);
-    call.usage = usageOf(dialogue.asked, text, call.request);
+    if (!found.shared) call.usage = usageOf(dialogue.asked, text, call.request);
     if (found.keep) this.cache.put(found.keep.key, text, found.keep.policy);
     const told = dialogue.tell(text);
     this.account.end(call, { ...NOTHING, status: 200, streamed: false, answer: this.account.wantsTexts(call) ? parseObject(text) : null });
@@ -74,7 +78,7 @@ export class AnswerPasser {
 
   private stream(call: GatewayCall, { stream }: StreamedAnswer, dialogue: Dialogue, found: Found): GatewayAnswer {
     const counted = new StreamUsage(call.request);
-    const assembler = isAssembled(dialogue.asked) && (found.keep !== null || this.account.wantsTexts(call)) ? new StreamAssembler(dialogue.asked) : null;
+    const assembler = found.keep !== null || this.account.wantsTexts(call) ? assemblerOf(dialogue.asked) : null;
     const leftMs = Math.max(0, found.deadline - performance.now());
     const deadline = setTimeout(() => stream.abort(new Error('it took longer than the deployment allows')), leftMs).unref();
     const watcher = {
@@ -97,4 +101,7 @@ export class AnswerPasser {
   }
 }
 
-const isAssembled = (operation: string): operation is StreamedOperation => operation === 'chat' || operation === 'completion';
+function assemblerOf(operation: Operation): { addEvents(events: string): void; answer(): Json | null } | null {
+  if (operation === 'chat' || operation === 'completion') return new StreamAssembler(operation);
+  return operation === 'message' ? new MessageAssembler() : null;
+}

@@ -30,7 +30,8 @@ const MAX_EVENT_CHARACTERS = 4_000_000;
 export class EventRelay implements StreamSink {
   private readonly decoder = new TextDecoder();
   private rest = '';
-  private done = false;
+  /** What the events said of their end. */
+  private said: 'done' | 'failed' | null = null;
   private over = false;
 
   constructor(
@@ -60,39 +61,40 @@ export class EventRelay implements StreamSink {
   }
 
   end(): void {
-    this.finish(this.done ? null : 'it ended before its last event');
+    this.finish('it ended before its last event');
   }
 
   fail(error: Error): void {
     // The client's leaving ends the source too, and may be heard of here first.
     if (this.out.destroyed) this.left();
-    else this.finish(this.done ? null : reasonOf(error));
+    else this.finish(reasonOf(error));
   }
 
   private pass(end: number, count: number): boolean {
     const whole = this.rest.slice(0, end);
     this.rest = this.rest.slice(end);
     const { seen, told } = this.shape.translate(whole);
-    this.done ||= this.shape.endsIn(seen);
+    this.said ??= this.shape.endsIn(seen);
     if (seen !== '') this.watcher.see(seen, count);
     return told === '' || this.out.write(told);
   }
 
-  private finish(broken: string | null): void {
+  /** @param reason why the source is over, told when its events did not say that they were */
+  private finish(reason: string): void {
     if (this.over) return;
     this.over = true;
-    if (broken !== null) {
-      logger.warn(`A model's stream broke off: ${broken}`);
-      this.out.write(this.shape.failure(new DomainError('upstream_failed', `The model's answer broke off (${broken}). What came before is not complete; ask again.`)));
+    if (this.said === null) {
+      logger.warn(`A model's stream broke off: ${reason}`);
+      this.out.write(this.shape.failure(new DomainError('upstream_failed', `The model's answer broke off (${reason}). What came before is not complete; ask again.`)));
     }
     this.out.end();
-    this.watcher.ended(broken === null ? 'done' : 'broken');
+    this.watcher.ended(this.said === 'done' ? 'done' : 'broken');
   }
 
   private left(): void {
     if (this.over) return;
     this.over = true;
     this.source.abort();
-    this.watcher.ended(this.done ? 'done' : 'left');
+    this.watcher.ended(this.said === 'done' ? 'done' : 'left');
   }
 }

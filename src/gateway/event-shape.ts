@@ -15,16 +15,17 @@ export interface EventShape {
    * @returns what the gateway itself reads of them, in the shape of the route that was asked, and what the caller gets
    */
   translate(events: string): { seen: string; told: string };
-  /** Whether the last of all events is among them. */
-  endsIn(seen: string): boolean;
+  /** Whether the last of all events is among them, or one that tells of a failure, to which nothing is to be added. */
+  endsIn(seen: string): 'done' | 'failed' | null;
   /** A last event that says why no other follows. */
   failure(error: DomainError): string;
 }
 
 const DONE = /(^|\n)data:\s*\[DONE\]\s*$/;
+const MESSAGE_FAILED = /(^|\n)event:\s*error/;
 const FAILED = /^data:\s*\{\s*"error"\s*:/m;
 /** OpenAI's streams of pictures name their events, and end without `[DONE]`. */
-const IMAGE_COMPLETED = /(^|\n)event:\s*image_generation\.completed/;
+const IMAGE_COMPLETED = /(^|\n)(event:\s*image_generation\.completed|data:\s*\[DONE\])/;
 const MESSAGE_STOP = /(^|\n)event:\s*message_stop/;
 
 /** @param requestId for errors in Anthropic's shape */
@@ -34,19 +35,17 @@ export function shapeOf(call: GatewayCall, dialogue: Dialogue): EventShape {
   const writer = dialogue.isTranslated ? new MessageWriter(call.ctx.requestId) : null;
   const failure = (error: DomainError) => (isMessage ? messageFailure(error, call.ctx.requestId) : `data: ${JSON.stringify(httpError(error).body)}\n\n`);
   if (!reader && !writer) {
-    return { translate: (events) => ({ seen: events, told: events }), endsIn: lastOf(call.operation), failure };
+    return { translate: (events) => ({ seen: events, told: events }), endsIn: endOf(call.operation), failure };
   }
   const read = reader ?? (({ data }: ServerEvent) => [data]);
   const tell = writer ? (payload: string) => writer.write(payload)
     : (payload: string) => (tellsUsageOnly(payload) && !asksForUsage(call.request) ? '' : frame(payload));
-  return { translate: (events) => translated(events, read, tell), endsIn: (seen) => DONE.test(seen.trimEnd()) || FAILED.test(seen), failure };
+  return { translate: (events) => translated(events, read, tell), endsIn: endOf('chat'), failure };
 }
 
-/** Whether the last event of an upstream that is passed on as it is, is among the events. An error is one: nothing is to be added to it. */
-function lastOf(operation: Operation): (events: string) => boolean {
-  if (operation === 'message') return (events) => MESSAGE_STOP.test(events);
-  if (operation === 'image') return (events) => IMAGE_COMPLETED.test(events) || DONE.test(events.trimEnd()) || FAILED.test(events);
-  return (events) => DONE.test(events.trimEnd()) || FAILED.test(events);
+function endOf(operation: Operation): EventShape['endsIn'] {
+  const [last, failed] = operation === 'message' ? [MESSAGE_STOP, MESSAGE_FAILED] : [operation === 'image' ? IMAGE_COMPLETED : DONE, FAILED];
+  return (events) => (failed.test(events) ? 'failed' : last.test(events) ? 'done' : null);
 }
 
 const frame = (payload: string): string => `data: ${payload}\n\n`;

@@ -9,6 +9,7 @@ import { estimateTokens } from './estimate.js';
 import { errorBody } from './event-shape.js';
 import { type CallHeaders, GatewayCall } from './gateway-call.js';
 import { GatewayService } from './gateway.service.js';
+import { FailoverError } from './routing/failover-run.js';
 import { PASSED_HEADERS } from './protocols/anthropic.js';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
@@ -99,6 +100,7 @@ export class GatewayRoutes {
     const { status, body, expected } = httpError(error);
     if (status === 401) Object.assign(body.error, { type: 'invalid_request_error', code: 'invalid_api_key' }); // OpenAI's words
     if (!expected) this.logger.error(`${request.method} ${request.url} ${request.id}: ${error instanceof Error ? error.stack : String(error)}`);
+    if (error instanceof FailoverError) void reply.headers(headersOfFailure(error));
     void reply.status(status).header('content-type', JSON_TYPE).send(JSON.stringify(errorBody({ operation }, status, body.error, request.id)));
   }
 }
@@ -107,4 +109,9 @@ function headersOf(operation: Operation, { headers }: FastifyRequest): CallHeade
   const text = (name: string) => (typeof headers[name] === 'string' ? headers[name] : undefined);
   const passed = operation === 'message' ? PASSED_HEADERS.flatMap((name) => (text(name) === undefined ? [] : [[name, text(name)!] as const])) : [];
   return { stickyKey: text('x-triad-sticky-key') ?? null, cacheControl: text('x-triad-cache-control'), passedOn: passed.length > 0 ? Object.fromEntries(passed) : null };
+}
+
+/** What was repeated here need not be repeated by OpenAI's clients as well. */
+function headersOfFailure({ retryAfterMs, attempts }: FailoverError): Record<string, string> {
+  return { ...(retryAfterMs !== null && { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) }), ...(attempts > 1 && { 'x-should-retry': 'false' }) };
 }

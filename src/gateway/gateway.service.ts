@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { stickyKeyOf } from '../deployments/routing-policy.js';
 import { type Assignment, ExperimentService } from '../experiments/experiment.service.js';
+import type { Target } from '../deployments/target.service.js';
 import { AnswerFinder } from './answer-finder.js';
 import { AnswerPasser, type Found, type GatewayAnswer } from './answer-passer.js';
 import { CallAccount } from './call-account.js';
@@ -69,10 +70,11 @@ export class GatewayService {
   private async throughCache(call: GatewayCall, route: Route, arm: number): Promise<GatewayAnswer> {
     const policy = route.policy.cache!;
     const candidate = route.orders[arm]![0]!;
-    const key = call.operation === 'message' && call.request['stream'] === true ? null : this.cache.keyOf(call.ctx.projectId, call.operation, candidate.name, call.request, policy);
+    const { target } = candidate;
+    const isMessageStream = call.operation === 'message' && call.request['stream'] === true;
+    const key = !target || isMessageStream ? null : this.cache.keyOf(call.ctx.projectId, call.operation, identityOf(target), call.request, policy);
     const { read, write } = cacheControl(call.headers.cacheControl);
     const kept = key && read ? await this.cache.get(key) : null;
-    const { target } = candidate;
     if (kept && target) {
       call.candidate = candidate;
       return this.passer.replay(call, kept, new Dialogue(call.operation, target.kind === 'provider' ? target.provider.kind : 'openai'), { 'x-triad-cache': 'hit' });
@@ -83,6 +85,9 @@ export class GatewayService {
   private async fetch(call: GatewayCall, route: Route, arm: number, keep: Found['keep'], headers: Record<string, string>): Promise<GatewayAnswer> {
     const { answer, candidate, deadline, shared } = await this.finder.find(call, route, arm);
     call.candidate = candidate;
-    return this.passer.pass(call, answer, { route, candidate, deadline, keep: shared ? null : keep, headers });
+    return this.passer.pass(call, answer, { route, candidate, deadline, keep: shared || candidate !== route.orders[arm]![0] ? null : keep, shared, headers });
   }
 }
+
+/** A model that answers, whatever name or alias it is called by. */
+const identityOf = (target: Target): string => (target.kind === 'registry' ? target.version.id : `${target.provider.id}/${target.model}`);

@@ -43,7 +43,9 @@ export class ModelListService {
 
   /** @throws DomainError model_not_found. */
   async retrieve(ctx: RequestContext, id: string): Promise<OpenAiModel> {
-    const target = await this.targets.resolve(ctx, id);
+    const deployment = await this.targets.deployment(ctx, id);
+    if (deployment) return entry(id, deployment.createdAt);
+    const target = await this.targets.direct(ctx, id);
     return target.kind === 'registry' ? entry(id, target.version.createdAt) : entry(id, target.provider.createdAt, target.provider.name);
   }
 

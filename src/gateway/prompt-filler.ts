@@ -5,16 +5,20 @@ import { type Assignment, ExperimentService } from '../experiments/experiment.se
 import { PromptService } from '../prompts/prompt.service.js';
 import type { ReadyPrompt } from '../prompts/ready-prompt.js';
 import type { GatewayCall } from './gateway-call.js';
+import { messagesRequest } from './protocols/anthropic-request.js';
 import { withPrompt } from './protocols/messages-request.js';
-import type { Json } from './protocols/protocol.js';
+import { type Json, textOf } from './protocols/protocol.js';
 import type { PromptCall } from './request-checks.js';
 
 /** A fetch without label or version means this one. */
 const DEFAULT_LABEL = 'production';
-/** Of a version's config, what is the gateway's to read, and what only chats take. */
+type Rendered = readonly { role: string; content: string }[];
+/** What Postgres' integer holds. */
+const MAX_INT = 2_147_483_647;
+/** Of a version's config, what is the gateway's to read. */
 const MODEL = 'model';
-/** What of a config Anthropic's requests call the same. */
-const OF_MESSAGES = new Set(['temperature', 'top_p', 'max_tokens']);
+/** Of a request in Anthropic's shape, what a prompt's config does not say. */
+const NOT_OF_CONFIG = ['model', 'messages', 'system'];
 
 /** Fills registered prompts into requests: their messages before the caller's, their config where the caller says nothing. */
 @Injectable()
@@ -59,21 +63,32 @@ function fillIn(call: GatewayCall, { version, render }: ReadyPrompt, variables: 
   call.promptVersionId = version.id;
   call.variables = variables;
   const { operation, body } = call;
-  if (operation === 'chat' || operation === 'message') {
-    if (version.type === 'image') throw wrongKind(version, 'chats', 'the images route');
-    call.promptMessages = rendered.length;
-  }
+  const isConversation = operation === 'chat' || operation === 'message';
+  if (isConversation && version.type === 'image') throw wrongKind(version, 'chats', 'the images route');
+  if (!isConversation && rendered.length !== 1) throw wrongKind(version, 'a single text', 'the chat route');
+  call.promptMessages = rendered.length;
   call.request = requestWith(call, rendered, version.config);
-  if ((operation === 'image' || operation === 'completion') && rendered.length !== 1) throw wrongKind(version, 'a single text', 'the chat route');
   const { model } = version.config;
   return body['model'] == null && typeof model === 'string' ? model : null;
 }
 
-function requestWith({ operation, body }: GatewayCall, rendered: { role: string; content: string }[], { [MODEL]: _, ...config }: Json): Json {
-  const { prompt: __, ...own } = body;
-  if (operation === 'message') return { ...Object.fromEntries(Object.entries(config).filter(([name]) => OF_MESSAGES.has(name))), ...withPrompt(body, rendered) };
-  if (operation === 'chat') return { ...config, ...own, messages: [...rendered, ...((own['messages'] as unknown[] | undefined) ?? [])] };
+function requestWith(call: GatewayCall, rendered: Rendered, { [MODEL]: _, ...config }: Json): Json {
+  const { prompt: __, ...own } = call.body;
+  if (call.operation === 'message') return messageWith(call, rendered, config);
+  if (call.operation === 'chat') return { ...config, ...own, messages: [...rendered, ...((own['messages'] as unknown[] | undefined) ?? [])] };
   return { ...config, ...own, prompt: rendered[0]!.content };
+}
+
+/** A config is in OpenAI's words; here it is said in Anthropic's. */
+function messageWith(call: GatewayCall, rendered: Rendered, config: Json): Json {
+  const { body } = call;
+  const translated = Object.entries(config).length === 0 ? {} : messagesRequest({ ...config, messages: [] }, textOf(body['model']));
+  const settings = Object.fromEntries(Object.entries(translated).filter(([name]) => !NOT_OF_CONFIG.includes(name)));
+  const request = { ...settings, ...withPrompt(body, rendered) };
+  // Instructions stand before all turns: with both of both kinds, the prompt's are not the first messages any more, and none counts as the caller's own.
+  const apart = body['system'] == null || rendered.every(({ role }) => role === 'system');
+  if (!apart) call.promptMessages = MAX_INT;
+  return request;
 }
 
 const wrongKind = (version: { name: string; type: string }, wanted: string, instead: string) =>

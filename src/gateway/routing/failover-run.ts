@@ -54,6 +54,7 @@ export class FailoverRun<T> {
   /** The whole call's time has ended; a timer may say so a little before the clock does. */
   private isOver = false;
   private attempts = 0;
+  private candidates = 0;
   private repeats = 0;
   private resting = 0;
   private last: Attempted<T> | null = null;
@@ -74,6 +75,7 @@ export class FailoverRun<T> {
   }
 
   async over(candidates: Candidate[]): Promise<Answer<T>> {
+    this.candidates = candidates.length;
     for (let index = 0; index < candidates.length; index += 1) {
       const answer = await this.ask(candidates[index]!, index + 1 < candidates.length);
       if (answer) return answer;
@@ -198,10 +200,10 @@ export class FailoverRun<T> {
     return waitMs;
   }
 
-  /** An only attempt's failure is told as it is; else what was tried. */
+  /** An only target's failure is told as it is; else what was tried. */
   private fail(): Answer<T> {
     const { last, lastCandidate } = this;
-    if (this.tried.length === 1 && last) {
+    if (this.candidates === 1 && last && this.resting === 0) {
       if (last.answer === undefined && !(last.error instanceof TimedOut)) throw last.error as Error;
       if (last.answer !== undefined) return { answer: last.answer, candidate: lastCandidate!, attempts: this.attempts, deadline: this.deadline };
     }
