@@ -112,7 +112,11 @@ export class CallLog implements BeforeApplicationShutdown {
   private prepare(record: CallRecord, slice: Slice): string | null | Promise<string | null> {
     try {
       const settings = this.settings.of(record.projectId);
-      if (settings instanceof Promise || slice.isOver()) return this.prepareInTime(record, slice);
+      if (settings instanceof Promise) {
+        settings.catch(() => undefined); // it is asked for again until it is known
+        return this.prepareInTime(record, slice);
+      }
+      if (slice.isOver()) return this.prepareInTime(record, slice);
       if (settings.mode === 'off') return null;
       const work = this.rowOf(record, settings);
       for (let step = work.next(); ; step = work.next()) {
