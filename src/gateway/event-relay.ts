@@ -23,11 +23,13 @@ const EVENT_ENDS = /\r?\n\r?\n/g;
 const END_CHARACTERS = 3;
 /** A provider that never ends an event shall not fill this process's memory; an image may take so much. */
 const MAX_EVENT_CHARACTERS = 16_000_000;
+/** Of a stream, held for a client that reads more slowly than a model writes. */
+const MAX_UNREAD_BYTES = 8 * 1024 * 1024;
 
 /**
  * Passes server-sent events on, each as soon as it is whole. A stream that breaks off, falls silent or ends before its last
  * event gets one with an error, which the official clients raise; never half an event. A client that leaves ends the
- * upstream's answer too; one that is slow holds it back.
+ * upstream's answer too, and so does one that reads too slowly for what it is sent to be held for it.
  */
 export class EventRelay implements StreamSink {
   private readonly decoder = new TextDecoder();
@@ -45,21 +47,20 @@ export class EventRelay implements StreamSink {
     private readonly shape: EventShape,
     private readonly watcher: StreamWatcher,
   ) {
-    out.on('drain', () => source.resume());
     out.once('close', () => this.left());
     if (out.destroyed) this.left();
   }
 
-  write(chunk: Buffer): boolean {
-    if (this.over) return true;
+  write(chunk: Buffer): void {
+    if (this.over) return;
+    if (this.out.writableLength > MAX_UNREAD_BYTES) this.source.abort(new Error('its reader is too slow'));
     const text = this.decoder.decode(chunk, { stream: true });
     this.pieces.push(text);
     this.length += text.length;
     const seam = this.seam + text;
     this.seam = seam.slice(-END_CHARACTERS);
-    if (EVENT_END.test(seam)) return this.passWhole();
+    if (EVENT_END.test(seam)) this.passWhole();
     if (this.length > MAX_EVENT_CHARACTERS) this.source.abort(new Error(`an event has more than ${MAX_EVENT_CHARACTERS} characters`));
-    return true;
   }
 
   end(): void {
@@ -73,7 +74,7 @@ export class EventRelay implements StreamSink {
   }
 
   /** Passes on the events that are whole. */
-  private passWhole(): boolean {
+  private passWhole(): void {
     const all = this.pieces.join('');
     let [count, end] = [0, 0];
     for (const found of all.matchAll(EVENT_ENDS)) {
@@ -82,14 +83,26 @@ export class EventRelay implements StreamSink {
     }
     const rest = all.slice(end);
     [this.pieces, this.length, this.seam] = [[rest], rest.length, rest.slice(-END_CHARACTERS)];
-    return end === 0 || this.pass(all.slice(0, end), count);
+    if (end > 0) this.pass(all.slice(0, end), count);
   }
 
-  private pass(whole: string, count: number): boolean {
-    const { seen, told } = this.shape.translate(whole);
+  private pass(whole: string, count: number): void {
+    const translated = this.translate(whole);
+    if (!translated) return;
+    const { seen, told } = translated;
     this.said ??= this.shape.endsIn(seen);
     if (seen !== '') this.watch(seen, count);
-    return told === '' || this.out.write(told);
+    if (told !== '') this.out.write(told);
+  }
+
+  /** Null when a provider's events cannot be read, which ends the stream. */
+  private translate(whole: string): { seen: string; told: string } | null {
+    try {
+      return this.shape.translate(whole);
+    } catch (error) {
+      this.source.abort(new Error(`its events cannot be read (${String(error)})`));
+      return null;
+    }
   }
 
   /** What is noted of a stream must not end it. */

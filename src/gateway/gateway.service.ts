@@ -59,10 +59,11 @@ export class GatewayService {
   private assigned(call: GatewayCall, model: string, route: Route): Route | Promise<Route> {
     if (!route.deployment) return route;
     call.deploymentId = route.deployment.id;
+    if (call.experiment) return route; // a call is of one experiment: its prompt's
     const assigned = this.experiments.assign(call.ctx, { kind: 'deployment', name: model }, call.stickyKey);
     const by = (assignment: Assignment | null) => {
       if (assignment?.model == null) return route;
-      call.experiment ??= assignment;
+      call.experiment = assignment;
       return this.routes.of(call.ctx, model, assignment.model);
     };
     return assigned instanceof Promise ? assigned.then(by) : by(assigned);
