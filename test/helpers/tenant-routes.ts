@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { free, fresh, own as callers, type Place, reference } from './tenant-places.js';
+import { free, fresh, own as callers, type Place, reference } from './tenant-place.js';
 import { signed, type World } from './tenant-world.js';
 
 /**
