@@ -16,6 +16,10 @@ describe('redact', () => {
     expect(JSON.stringify(redact(deep)).length).toBeLessThan(100);
   });
 
+  it('replaces what Postgres\' JSON cannot hold', () => {
+    expect(redact({ 'a\0': 'b\0\ud800' })).toEqual({ 'a\uFFFD': 'b\uFFFD\uFFFD' });
+  });
+
   it('always answers JSON', () => {
     fc.assert(fc.property(fc.anything({ withDate: true, withBigInt: true }), (value) => { JSON.stringify(redact({ value })); }));
   });
