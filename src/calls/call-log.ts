@@ -48,6 +48,12 @@ export class CallLog implements BeforeApplicationShutdown {
     return this.settings.modeOf(projectId);
   }
 
+  /** Waits until the project's mode is known, or cannot be known now; undefined when it is. */
+  ready(projectId: string): Promise<void> | undefined {
+    const known = this.settings.of(projectId);
+    return known instanceof Promise ? known.then(() => undefined, () => undefined) : undefined;
+  }
+
   /** Takes a call that has ended; it is not to be changed any more. Never throws, and waits for nothing. */
   add(record: CallRecord): void {
     const bytes = sizeOf(record);

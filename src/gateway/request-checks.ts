@@ -66,6 +66,8 @@ const FIELDS: Record<Operation, Record<string, Kind>> = {
 /** What must be given, save with a registered prompt, whose config may hold it. */
 const REQUIRED: Record<Operation, readonly string[]> = { chat: ['messages'], completion: [], embedding: ['input'], image: ['prompt'], message: ['messages', 'max_tokens'] };
 
+/** What Postgres' integer holds. */
+const MAX_VERSION = 2_147_483_647;
 const PROMPT_FIELDS: Record<string, Kind> = { ref: TEXT, name: TEXT, label: TEXT, version: WHOLE, variables: OBJECT };
 
 const MESSAGES = { type: 'array', items: { type: 'object', required: ['role'], properties: { role: text, content: orNull(TEXT_OR_OBJECTS[2]) } } };
@@ -128,6 +130,7 @@ function promptOf(given: Fields): PromptCall {
   checkTypes(PROMPT_FIELDS, given, 'prompt.');
   const { ref, name, label, version, variables } = given;
   if ((ref == null) === (name == null)) throw new DomainError('bad_input', 'prompt: give either ref, or name with label or version.', 'prompt', 'invalid_value');
+  if (typeof version === 'number' && !(version >= 1 && version <= MAX_VERSION)) throw new DomainError('bad_input', `Invalid 'prompt.version': a version is a whole number from 1 to ${MAX_VERSION}.`, 'prompt.version', 'invalid_value');
   const chosen = [ref, label, version].filter((value) => value != null).length;
   if (chosen > 1) throw new DomainError('bad_input', 'prompt: give a label or a version, not both; a ref holds its own.', 'prompt', 'invalid_value');
   return {
