@@ -2,8 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { TypeID } from 'typeid-js';
 import { batchedLists } from '../common/batched.js';
 import { DomainError, notFound } from '../common/errors.js';
+import { firstIdAt } from '../common/ids.js';
 import type { Page } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
+import { Reconciles } from '../queue/reconciles.js';
 import { CallFeedbackRepository, type FeedbackListArgs } from './call-feedback.repository.js';
 import { CallRepository } from './call.repository.js';
 import { CallSettingsService } from './call-settings.service.js';
@@ -28,6 +30,14 @@ export interface FeedbackInput {
 const ON_ITS_WAY_MS = 15 * 60_000;
 /** Clocks of other processes may be ahead. */
 const AHEAD_MS = 60_000;
+/** When feedback still has no call, no call comes. */
+const STRAY_AFTER_MS = 3_600_000;
+/** How far back a process that starts looks for such. */
+const LOOK_BACK_MS = 7 * 86_400_000;
+/** Feedback looked at in one go. */
+const LOOKED_AT = 5_000;
+/** Calls of one request that an error names. */
+const MAX_NAMED = 10;
 const MAX_TEXT = 100_000;
 const MAX_METADATA = 16;
 
@@ -36,6 +46,8 @@ const MAX_METADATA = 16;
 export class CallFeedbackService {
   /** Of a call. */
   readonly listOf = batchedLists((ctx, callIds, args: FeedbackListArgs) => this.feedback.listOf(ctx, callIds, args));
+  /** What came before it is known to have its call, or was there long before this process. */
+  private lookedAt = firstIdAt('fb', new Date(Date.now() - LOOK_BACK_MS));
 
   constructor(
     private readonly feedback: CallFeedbackRepository,
@@ -45,7 +57,8 @@ export class CallFeedbackService {
 
   /**
    * Judges a call. One that has only just ended need not be in the log yet: its id tells its time.
-   * @throws DomainError not_found for an older call that is not in the log, and a request that is not; bad_input.
+   * @throws DomainError not_found for an older call that is not in the log, and a request that is not; conflict
+   *   naming the calls when several have the request id; bad_input.
    */
   async add(ctx: RequestContext, input: FeedbackInput): Promise<CallFeedbackEntity> {
     check(input);
@@ -73,14 +86,28 @@ export class CallFeedbackService {
     return found;
   }
 
+  /** Removes feedback on calls that never came to the log. A call that comes later than in an hour has lost it. */
+  @Reconciles()
+  dropStray(): Promise<number> {
+    return this.dropStrayAt(new Date());
+  }
+
+  /** The same as of a time. */
+  async dropStrayAt(now: Date): Promise<number> {
+    const { last, removed } = await this.feedback.removeStray(this.lookedAt, firstIdAt('fb', new Date(now.getTime() - STRAY_AFTER_MS)), LOOKED_AT);
+    this.lookedAt = last;
+    return removed;
+  }
+
   private async callOf(ctx: RequestContext, { callId, requestId }: FeedbackInput): Promise<string> {
     if (callId != null) {
       await this.assertKnown(ctx, callId, 'callId');
       return callId;
     }
-    const call = await this.calls.findByRequestId(ctx, requestId!);
-    if (!call) throw notFound('call with the request id', requestId!, 'A call is in the log about a second after it has ended: ask again then, or name it by callId (header x-triad-call-id), which is taken at once.');
-    return call.id;
+    const [only, ...others] = await this.calls.idsOfRequest(ctx, requestId!, MAX_NAMED + 1);
+    if (only === undefined) throw notFound('call with the request id', requestId!, 'A call is in the log about a second after it has ended: ask again then, or name it by callId (header x-triad-call-id), which is taken at once.');
+    if (others.length > 0) throw ambiguous(requestId!, [only, ...others]);
+    return only;
   }
 
   private async assertKnown(ctx: RequestContext, id: string, param: string): Promise<void> {
@@ -89,6 +116,12 @@ export class CallFeedbackService {
       if (!await this.calls.find(ctx, id)) throw notFound('call', id, 'Either it is kept no longer, or the project did not log it (query callLogging).');
     }
   }
+}
+
+/** @param ids newest first, one more than are named when there are more */
+function ambiguous(requestId: string, ids: string[]): DomainError {
+  const named = ids.slice(0, MAX_NAMED).join(', ');
+  return new DomainError('conflict', `Several calls have the request id ${JSON.stringify(requestId.slice(0, 200))}: ${named}${ids.length > MAX_NAMED ? ' and older ones' : ''}. Say by callId which one you judge.`, 'requestId');
 }
 
 /** @throws DomainError bad_input for what is no id of a call. */

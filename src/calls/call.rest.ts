@@ -11,9 +11,9 @@ const CALL_ID = 'call_01kaxw8k2ze0wr3r1d1hyqv0aa';
 
 /** Body of POST /v1/feedback. */
 export class FeedbackBody {
-  @ApiPropertyOptional({ type: String, description: 'Header x-triad-call-id of the answer; taken even before the call is in the log', example: CALL_ID })
+  @ApiPropertyOptional({ type: String, description: 'Header x-triad-call-id of the answer; taken even before the call is in the log; removed if that does not come within an hour', example: CALL_ID })
   @IsOptional() @IsString() @MaxLength(200) call_id?: string | null;
-  @ApiPropertyOptional({ type: String, description: 'Without call_id: header x-request-id' }) @IsOptional() @IsString() @MaxLength(200) request_id?: string | null;
+  @ApiPropertyOptional({ type: String, description: 'Without call_id: header x-request-id of a call that is in the log; conflict when several have it' }) @IsOptional() @IsString() @MaxLength(200) request_id?: string | null;
   @ApiPropertyOptional({ type: Number, description: 'On a scale of your own', example: 0.9 }) @IsOptional() @IsNumber() score?: number | null;
   @ApiPropertyOptional({ type: Boolean, description: 'Whether the answer is good', example: true }) @IsOptional() @IsBoolean() thumb?: boolean | null;
   @ApiPropertyOptional({ type: String }) @IsOptional() @IsString() comment?: string | null;

@@ -3,13 +3,10 @@ import { CallSettingsService } from '../calls/call-settings.service.js';
 import { DomainError, notFound } from '../common/errors.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
-import { DeploymentService } from '../deployments/deployment.service.js';
-import { routingOf } from '../deployments/routing-policy.js';
-import { RoutingService } from '../deployments/routing.service.js';
-import { PromptService } from '../prompts/prompt.service.js';
 import type { ExperimentArmEntity, ExperimentEntity } from './experiment.entity.js';
 import { ExperimentLifecycle, subjectOf } from './experiment.lifecycle.js';
 import { ExperimentRepository } from './experiment.repository.js';
+import { ExperimentSubjectService } from './experiment-subject.service.js';
 
 /** Starts and ends experiments. */
 @Injectable()
@@ -18,9 +15,7 @@ export class ExperimentControlService {
     private readonly database: Database,
     private readonly experiments: ExperimentRepository,
     private readonly lifecycle: ExperimentLifecycle,
-    private readonly prompts: PromptService,
-    private readonly deployments: DeploymentService,
-    private readonly routing: RoutingService,
+    private readonly subjects: ExperimentSubjectService,
     private readonly logging: CallSettingsService,
   ) {}
 
@@ -34,16 +29,16 @@ export class ExperimentControlService {
       if ((await this.logging.find(tx)).mode === 'off') {
         throw new DomainError('conflict', 'The project logs no calls, and an experiment is measured by its calls. Set the mode metadata or full with setCallLogging first.', 'id');
       }
-      if (!await this.lifecycle.start(tx, experiment, arms, (await this.now(tx, experiment)).named)) await this.refuseStart(tx, experiment);
+      if (!await this.lifecycle.start(tx, experiment, arms, (await this.subjects.now(tx, experiment)).named)) await this.refuseStart(tx, experiment);
       return this.found(tx, id);
     });
   }
 
   /**
-   * Ends an experiment and, with `promote`, has its subject name that arm from now on, all at once: the label is moved or the
-   * deployment pointed at it. A draft, and one that a guard halted, can be stopped as well.
-   * @throws DomainError not_found, bad_input for an arm that it has not; conflict when it is stopped already, or its
-   * subject does not name any more what it did when the experiment began; what moving the label or deployment throws.
+   * Ends an experiment and, with `promote`, has its subject name that arm from now on, all at once: the label or alias is moved,
+   * or the deployment pointed at it. A draft, and one that a guard halted, can be stopped as well.
+   * @throws DomainError not_found, bad_input for an arm that it has not, or that an alias cannot name; conflict when it is stopped already, or its
+   * subject does not name any more what it did when the experiment began; what moving it throws.
    */
   stop(ctx: RequestContext, id: string, promote: string | null): Promise<ExperimentEntity> {
     return this.database.transaction(ctx, async (tx) => {
@@ -59,26 +54,13 @@ export class ExperimentControlService {
   }
 
   private async promote(tx: RequestContext, experiment: ExperimentEntity, arm: ExperimentArmEntity): Promise<void> {
-    const { subject, subjectName, label } = experiment;
-    const { named, revision } = await this.now(tx, experiment);
-    if (named === (subject === 'prompt' ? String(arm.promptVersion) : arm.model)) return;
+    const { named, revision } = await this.subjects.now(tx, experiment);
+    if (named === (arm.model ?? String(arm.promptVersion))) return;
     const baseline = experiment.baseline ?? named;
     if (named !== baseline) {
       throw new DomainError('conflict', `${subjectOf(experiment)} names ${named} now, not ${baseline} as when the experiment began: another moved it. Stop without promote, and move it yourself if that is still right.`, 'promote');
     }
-    if (subject === 'prompt') await this.prompts.setLabels(tx, subjectName, arm.promptVersion!, [label], revision);
-    else await this.routing.updateDeployment(tx, subjectName, { arms: [{ target: arm.model!, weight: 1 }] }, revision);
-  }
-
-  /** What the subject names now: the number of a version, or of a deployment its targets, with their weights when they are several. */
-  private async now(tx: RequestContext, { subject, subjectName, label }: ExperimentEntity): Promise<{ named: string; revision: number }> {
-    if (subject === 'prompt') {
-      const { version } = await this.prompts.fetch(tx, subjectName, { label });
-      return { named: String(version), revision: version };
-    }
-    const deployment = await this.deployments.findByName(tx, subjectName);
-    const arms = routingOf(deployment).arms.filter(({ weight }) => weight > 0);
-    return { named: arms.length === 1 ? arms[0]!.target : arms.map(({ target, weight }) => `${target} (${weight})`).join(', '), revision: deployment.revision };
+    await this.subjects.move(tx, experiment, arm, revision);
   }
 
   private async refuseStart(tx: RequestContext, experiment: ExperimentEntity): Promise<never> {

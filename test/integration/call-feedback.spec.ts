@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TypeID } from 'typeid-js';
+import { CallFeedbackService } from '../../src/calls/call-feedback.service.js';
 import { CallLog } from '../../src/calls/call-log.js';
 import { callOf, logCalls, setLogging } from '../helpers/calls.js';
 import { type Gateway, startGateway } from '../helpers/gateway.js';
@@ -37,6 +38,33 @@ describe('feedback on calls', () => {
     const [record] = await logCalls(gateway, {});
     expect(await add({ requestId: record!.requestId, thumb: true })).toMatchObject({ callId: record!.id });
     await expect(add({ requestId: 'req-of-nothing', thumb: true })).rejects.toMatchObject({ code: 'not_found', message: expect.stringContaining('x-triad-call-id') });
+  });
+
+  it('names no call by a request id that several have, and says which they are', async () => {
+    const records = await logCalls(gateway, ...Array.from({ length: 12 }, () => ({ requestId: 'turn-1' })));
+    const newest = records.map(({ id }) => id).sort().reverse();
+    const named = `"turn-1": ${newest.slice(0, 10).join(', ')} and older ones. Say by callId`;
+    await expect(add({ requestId: 'turn-1', thumb: true })).rejects.toMatchObject({ code: 'conflict', message: expect.stringContaining(named) });
+    const response = await post({ request_id: 'turn-1', thumb: true });
+    expect(response.status).toBe(409);
+    expect(await response.json()).toMatchObject({ error: { code: 'conflict', message: expect.stringContaining(named) } });
+    await logCalls(gateway, { requestId: 'turn-2' }, { requestId: 'turn-2' });
+    await expect(add({ requestId: 'turn-2', thumb: true })).rejects.toMatchObject({ code: 'conflict', message: expect.not.stringContaining('older') });
+    expect(await add({ callId: newest[3], requestId: 'turn-1', thumb: true })).toMatchObject({ callId: newest[3] });
+  });
+
+  it('goes when its call has not come within an hour, and stays when it has', async () => {
+    const record = callOf((await contextOf(gateway)).projectId);
+    const [early, invented] = [await add({ callId: record.id, thumb: true }), await add({ callId: idAt(Date.now()), thumb: true })];
+    const service = gateway.app.get(CallFeedbackService, { strict: false });
+    const there = async () => (await gateway.graphql('{ callFeedback(first: 50) { nodes { id } } }'))['callFeedback'].nodes.map(({ id }: { id: string }) => id).filter((id: string) => [early.id, invented.id].includes(id));
+    expect(await service.dropStrayAt(new Date(Date.now() + 3_500_000))).toBe(0);
+    gateway.app.get(CallLog).add(record);
+    await gateway.app.get(CallLog).flush();
+    expect(await there()).toEqual([invented.id, early.id]);
+    expect(await service.dropStrayAt(new Date(Date.now() + 3_700_000))).toBeGreaterThan(0);
+    expect(await there()).toEqual([early.id]);
+    expect(await service.dropStrayAt(new Date(Date.now() + 3_700_000))).toBe(0);
   });
 
   it('refuses what is no call, is too old, says nothing, or says too much', async () => {
