@@ -4,6 +4,7 @@ import { newId } from '../common/ids.js';
 import { checkLabel, parseReference } from '../common/references.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
+import type { DeploymentEntity } from '../deployments/deployment.entity.js';
 import { DeploymentService } from '../deployments/deployment.service.js';
 import { routingOf } from '../deployments/routing-policy.js';
 import { RoutingService } from '../deployments/routing.service.js';
@@ -103,11 +104,11 @@ export class ExperimentDesignService {
     });
   }
 
-  /** `named`: what it names now, as the target of an arm; null for a deployment of several. */
-  private async subject(tx: RequestContext, text: string): Promise<Pick<NewExperiment, 'subject' | 'subjectName' | 'label'> & { named: string | null }> {
+  /** `named`: what it names now (`baseline`) as the target of an arm; null for a deployment of several. */
+  private async subject(tx: RequestContext, text: string): Promise<Pick<NewExperiment, 'subject' | 'subjectName' | 'label' | 'baseline'> & { named: string | null }> {
     if (!text.startsWith('prompts:')) {
       const deployment = await this.deployments.findByName(tx, text);
-      return { subject: 'deployment', subjectName: deployment.name, label: '', named: routingOf(deployment).arms.filter(({ weight }) => weight > 0).length === 1 ? deployment.target : null };
+      return { subject: 'deployment', subjectName: deployment.name, label: '', baseline: targetsOf(deployment), named: routingOf(deployment).arms.filter(({ weight }) => weight > 0).length === 1 ? deployment.target : null };
     }
     const { name, version, alias } = parseReference(text, 'prompts');
     if (version !== null) throw new DomainError('bad_input', `${text} is one version for ever. Name the label that the app calls, such as prompts:/${name}@production.`, 'subject');
@@ -115,7 +116,7 @@ export class ExperimentDesignService {
     checkLabel(label, 'subject');
     if (label === 'latest') throw new DomainError('bad_input', "The label 'latest' moves by itself: no arm could be promoted to it. Name another label.", 'subject');
     const { version: current } = await this.prompts.fetch(tx, name, { label });
-    return { subject: 'prompt', subjectName: name, label, named: `prompts:/${name}/${current}` };
+    return { subject: 'prompt', subjectName: name, label, baseline: String(current), named: `prompts:/${name}/${current}` };
   }
 
   private async target(tx: RequestContext, { subject, subjectName }: Pick<NewExperiment, 'subject' | 'subjectName'>, text: string): Promise<ArmTarget> {
@@ -127,6 +128,12 @@ export class ExperimentDesignService {
     if (name !== subjectName) throw new DomainError('bad_input', `${text} is not a version of ${subjectName}, whose label the experiment is about.`, 'arms');
     return { promptVersionId: id, promptVersion: version, model: null };
   }
+}
+
+/** What a deployment points at, with the weights when it is several. */
+export function targetsOf(deployment: DeploymentEntity): string {
+  const arms = routingOf(deployment).arms.filter(({ weight }) => weight > 0);
+  return arms.length === 1 ? arms[0]!.target : arms.map(({ target, weight }) => `${target} (${weight})`).join(', ');
 }
 
 function impliedControl(named: string | null): ArmInput {
