@@ -3,13 +3,10 @@ import { CallSettingsService } from '../calls/call-settings.service.js';
 import { DomainError, notFound } from '../common/errors.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
-import { DeploymentService } from '../deployments/deployment.service.js';
-import { RoutingService } from '../deployments/routing.service.js';
-import { PromptService } from '../prompts/prompt.service.js';
-import { targetsOf } from './experiment-design.service.js';
 import type { ExperimentArmEntity, ExperimentEntity, Halt } from './experiment.entity.js';
 import { ExperimentLifecycle, subjectOf } from './experiment.lifecycle.js';
 import { ExperimentRepository } from './experiment.repository.js';
+import { ExperimentSubjectService } from './experiment-subject.service.js';
 
 /** Starts and ends experiments. */
 @Injectable()
@@ -18,9 +15,7 @@ export class ExperimentControlService {
     private readonly database: Database,
     private readonly experiments: ExperimentRepository,
     private readonly lifecycle: ExperimentLifecycle,
-    private readonly prompts: PromptService,
-    private readonly deployments: DeploymentService,
-    private readonly routing: RoutingService,
+    private readonly subjects: ExperimentSubjectService,
     private readonly logging: CallSettingsService,
   ) {}
 
@@ -42,11 +37,10 @@ export class ExperimentControlService {
   }
 
   /**
-   * Ends an experiment and, with `promote`, has its subject name that arm from now on, all at once: the label is moved or the
-   * deployment pointed at it. One that was halted can be stopped
-   * as well; so can a draft, without `promote`.
-   * @throws DomainError not_found, bad_input for an arm that it has not; conflict when it is stopped already, never ran, or its
-   * subject does not name any more what it did when the experiment began; what moving the label or deployment throws.
+   * Ends an experiment and, with `promote`, has its subject name that arm from now on, all at once: the label or alias is moved,
+   * or the deployment pointed at it. One that was halted can be stopped as well; so can a draft, without `promote`.
+   * @throws DomainError not_found, bad_input for an arm that it has not, or that an alias cannot name; conflict when it is stopped already, never
+   * ran, or its subject does not name any more what it did when the experiment began; what moving it throws.
    */
   stop(ctx: RequestContext, id: string, promote: string | null): Promise<ExperimentEntity> {
     return this.database.transaction(ctx, async (tx) => {
@@ -69,11 +63,10 @@ export class ExperimentControlService {
    * @returns null when all is there.
    */
   async lacks(ctx: RequestContext, experiment: ExperimentEntity): Promise<Halt | null> {
-    const subject = await goneOf(this.now(ctx, experiment));
+    const subject = await goneOf(this.subjects.now(ctx, experiment));
     if (subject !== null) return { metric: null, arm: null, message: `What it is about is gone. ${subject}` };
-    if (experiment.subject === 'prompt') return null;
     for (const { name, model } of await this.experiments.armsOf(ctx, [experiment.id])) {
-      const target = await goneOf(this.routing.checkTarget(ctx, model!, 'arms'));
+      const target = model === null ? null : await goneOf(this.subjects.target(ctx, experiment, model!));
       if (target !== null) return { metric: null, arm: name, message: `The target of the arm ${name} is gone. ${target}` };
     }
     return null;
@@ -81,33 +74,21 @@ export class ExperimentControlService {
 
   /** A design is of a time: what the control stands for, and what the others are compared with, is what the subject named then. */
   private async assertAsDrafted(tx: RequestContext, experiment: ExperimentEntity, arms: ExperimentArmEntity[]): Promise<void> {
-    const { named } = await this.now(tx, experiment);
+    const { named } = await this.subjects.now(tx, experiment);
     if (named !== experiment.baseline) {
       throw new DomainError('conflict', `${subjectOf(experiment)} names ${named} now, not ${experiment.baseline} as when the draft was made: it would be taken back to that. Make a new experiment with the same design.`, 'id');
     }
-    if (experiment.subject === 'deployment') for (const { model } of arms) await this.routing.checkTarget(tx, model!, 'arms');
+    for (const { model } of arms) if (model !== null) await this.subjects.target(tx, experiment, model);
   }
 
   private async promote(tx: RequestContext, experiment: ExperimentEntity, arm: ExperimentArmEntity): Promise<void> {
-    const { subject, subjectName, label } = experiment;
-    const { named, revision } = await this.now(tx, experiment);
-    if (named === (subject === 'prompt' ? String(arm.promptVersion) : arm.model)) return;
+    const { named, revision } = await this.subjects.now(tx, experiment);
+    if (named === (arm.model ?? String(arm.promptVersion))) return;
     const { baseline } = experiment;
     if (named !== baseline) {
       throw new DomainError('conflict', `${subjectOf(experiment)} names ${named} now, not ${baseline} as when the experiment began: another moved it. Stop without promote, and move it yourself if that is still right.`, 'promote');
     }
-    if (subject === 'prompt') await this.prompts.setLabels(tx, subjectName, arm.promptVersion!, [label], revision);
-    else await this.routing.updateDeployment(tx, subjectName, { arms: [{ target: arm.model!, weight: 1 }] }, revision);
-  }
-
-  /** What the subject names now: the number of a version, or of a deployment its targets, with their weights when they are several. */
-  private async now(tx: RequestContext, { subject, subjectName, label }: ExperimentEntity): Promise<{ named: string; revision: number }> {
-    if (subject === 'prompt') {
-      const { version } = await this.prompts.fetch(tx, subjectName, { label });
-      return { named: String(version), revision: version };
-    }
-    const deployment = await this.deployments.findByName(tx, subjectName);
-    return { named: targetsOf(deployment), revision: deployment.revision };
+    await this.subjects.move(tx, experiment, arm, revision);
   }
 
   private async refuseStart(tx: RequestContext, experiment: ExperimentEntity): Promise<never> {

@@ -19,8 +19,9 @@ const CHECKS = 100;
 export type NewExperiment = Pick<ExperimentEntity,
   'name' | 'hypothesis' | 'subject' | 'subjectName' | 'label' | 'control' | 'allocation' | 'primaryMetric' | 'guards' | 'alpha' | 'expectedUnits' | 'observeSeconds' | 'baseline'>;
 
+/** As apps name it: `prompts:/name@label`, `models:/name@alias`, or the name of a deployment. */
 export const subjectOf = ({ subject, subjectName, label }: Pick<ExperimentEntity, 'subject' | 'subjectName' | 'label'>): string =>
-  (subject === 'prompt' ? `prompts:/${subjectName}@${label}` : subjectName);
+  (subject === 'deployment' ? subjectName : `${subject}s:/${subjectName}@${label}`);
 
 const now = () => 'now()';
 

@@ -53,7 +53,7 @@ export class ExperimentResolver {
   }
 
   @RequiresRole('deployer')
-  @Mutation(() => Experiment, { description: 'Ends an experiment and, with promote, moves its label or deployment to that arm, all at once. A draft has nothing to promote. Errors: not_found, bad_input, conflict, forbidden.' })
+  @Mutation(() => Experiment, { description: 'Ends an experiment and, with promote, moves its label, alias or deployment to that arm, all at once. An alias is moved to versions of its own model only; a draft has nothing to promote. Errors: not_found, bad_input, conflict, forbidden.' })
   stopExperiment(
     @Ctx() ctx: RequestContext,
     @Args('id', { type: () => ID }) id: string,

@@ -12,7 +12,10 @@ import { RUNNING_TOPIC, subjectOf } from './experiment.lifecycle.js';
 import { type ExperimentListArgs, ExperimentRepository } from './experiment.repository.js';
 import { draw, murmur3, stick, takesPart, type Weighted } from './sticky-hash.js';
 
-/** What a call is made to: the app goes on naming this, whatever an experiment gives it. */
+/**
+ * What a call is made to: the app goes on naming this, whatever an experiment gives it. `deployment` is said of all that a
+ * call may name as its model: a deployment's name, or `models:/name@alias`.
+ */
 export type Subject = { kind: 'prompt'; name: string; label: string } | { kind: 'deployment'; name: string };
 
 /** The arm of a call. */
@@ -21,7 +24,7 @@ export interface Assignment {
   arm: string;
   /** Of a prompt's experiment: the version to render. */
   promptVersion: number | null;
-  /** Of a deployment's experiment: the model to call. */
+  /** Of a deployment's or model's experiment: the model to call. */
   model: string | null;
 }
 

@@ -6,7 +6,7 @@ const entry = <Data extends z.ZodObject>(version: number, description: string, d
 const jobId = z.string().describe('The fine-tuning job.');
 const runId = z.string().describe('The evaluation run.');
 const experimentId = z.string().describe('The experiment.');
-const subject = z.string().describe('What it is about: `prompts:/name@label`, or the name of a deployment.');
+const subject = z.string().describe('What it is about: `prompts:/name@label`, `models:/name@alias`, or the name of a deployment.');
 const code = z.string().describe('Why, stable, for programs.');
 const inbound = z.strictObject({
   inboundWebhookId: z.string().describe('Where it came in.'),
