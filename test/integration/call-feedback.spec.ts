@@ -94,6 +94,20 @@ describe('feedback on calls', () => {
     expect((await post({ call_id: record!.id, score: 'NaN' })).status).toBe(400);
   });
 
+  it.each([
+    [{ thumb: true }, 400, 'call_id', 'by call_id (header x-triad-call-id) or by request_id'],
+    [{ call_id: 'prm_01kaxw8k2ze0wr3r1d1hyqv0aa', thumb: true }, 400, 'call_id', 'no id of a call'],
+    [{ call_id: 'CALL' }, 400, null, 'corrected_answer, preferred_over_call_id or preferred_over_answer'],
+    [{ call_id: 'CALL', corrected_answer: ' ' }, 400, 'corrected_answer', 'corrected_answer is empty'],
+    [{ call_id: 'CALL', preferred_over_call_id: 'CALL' }, 400, 'preferred_over_call_id', 'over itself'],
+    [{ request_id: 'req-of-nobody', thumb: true }, 404, null, 'name it by call_id'],
+  ])('over REST names fields as they were sent: %j', async (body, status, param, text) => {
+    const [record] = await logCalls(gateway, {});
+    const response = await post(JSON.parse(JSON.stringify(body).replaceAll('CALL', record!.id)) as object);
+    expect(response.status).toBe(status);
+    expect(await response.json()).toMatchObject({ error: { param, message: expect.stringContaining(text) } });
+  });
+
   it('is listed and filtered, and calls by it', async () => {
     const [good, bad, plain] = await logCalls(gateway, { model: 'judged' }, { model: 'judged' }, { model: 'judged' });
     await add({ callId: good!.id, score: 9, thumb: true, over: bad!.id });
