@@ -66,6 +66,20 @@ describe('feedback on calls', () => {
     expect((await post({ call_id: record!.id, score: 'NaN' })).status).toBe(400);
   });
 
+  it('is refused when the project\'s patterns take too long over it, and holds nobody up meanwhile', async () => {
+    await setLogging(gateway, 'metadata', Array.from({ length: 4 }, (_, index) => ({ name: `p${index}`, pattern: `(?:a?){24${index}}[bz]` })));
+    const [record] = await logCalls(gateway, {});
+    let turns = 0;
+    let ended = false;
+    const count = () => { turns += 1; if (!ended) setImmediate(count); };
+    count();
+    await expect(add({ callId: record!.id, correctedAnswer: 'a'.repeat(100_000) })).rejects.toMatchObject({ code: 'bad_input', message: expect.stringContaining('take too long') });
+    ended = true;
+    expect(turns).toBeGreaterThan(10);
+    expect(await add({ callId: record!.id, comment: 'aaab' })).toMatchObject({ comment: '[p0]' });
+    await setLogging(gateway, 'metadata');
+  });
+
   it('is listed and filtered, and calls by it', async () => {
     const [good, bad, plain] = await logCalls(gateway, { model: 'judged' }, { model: 'judged' }, { model: 'judged' });
     await add({ callId: good!.id, score: 9, thumb: true, over: bad!.id });
