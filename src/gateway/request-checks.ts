@@ -74,7 +74,7 @@ const MESSAGES = { type: 'array', items: { type: 'object', required: ['role'], p
 const PROMPT = {
   description: 'A registered prompt that the server renders: `ref`, or `name` with `label` or `version`. Of a chat its messages go before those of the request.',
   type: 'object', additionalProperties: false,
-  properties: { ref: orNull({ ...text, description: '`prompts:/name@label`' }), name: orNull(text), label: orNull(text), version: orNull(whole), variables: orNull(object) },
+  properties: { ref: orNull({ ...text, description: '`prompts:/name@label`' }), name: orNull(text), label: orNull(text), version: orNull({ ...whole, minimum: 1, maximum: MAX_VERSION }), variables: orNull(object) },
 };
 
 function orNull(schema: object): object {
