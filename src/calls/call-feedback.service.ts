@@ -10,7 +10,8 @@ import { CallFeedbackRepository, type FeedbackListArgs } from './call-feedback.r
 import { CallRepository } from './call.repository.js';
 import { CallSettingsService } from './call-settings.service.js';
 import type { CallFeedbackEntity } from './call.entity.js';
-import { redacted } from './redactions.js';
+import { redacted, type findersOf } from './redactions.js';
+import { inSlices } from './slices.js';
 
 /** How one judges a call: at least one of the judgements. */
 export interface FeedbackInput {
@@ -40,6 +41,8 @@ const LOOKED_AT = 5_000;
 const MAX_NAMED = 10;
 const MAX_TEXT = 100_000;
 const MAX_METADATA = 16;
+/** Of the process' time that redactions may take of one judgement. */
+const REDACT_MS = 1_000;
 
 /** Judgements of calls. They are added, and never changed. */
 @Injectable()
@@ -63,16 +66,14 @@ export class CallFeedbackService {
   async add(ctx: RequestContext, input: FeedbackInput): Promise<CallFeedbackEntity> {
     check(input);
     const { finders } = await this.settings.find(ctx);
-    const clean = (text: string | null | undefined) => (text == null ? null : finish(redacted(text, finders)));
+    const metadata = metadataOf(input.metadata);
     const callId = await this.callOf(ctx, input);
     if (input.preferredOverCallId != null) {
       await this.assertKnown(ctx, input.preferredOverCallId, 'preferredOverCallId');
       if (input.preferredOverCallId === callId) throw new DomainError('bad_input', 'A call cannot be preferred over itself.', 'preferredOverCallId');
     }
-    return this.feedback.add(ctx, {
-      callId, score: input.score ?? null, thumb: input.thumb ?? null, comment: clean(input.comment), correctedAnswer: clean(input.correctedAnswer),
-      preferredOverCallId: input.preferredOverCallId ?? null, preferredOverAnswer: clean(input.preferredOverAnswer), metadata: metadataOf(input.metadata, clean),
-    });
+    const clean = await cleaned({ comment: input.comment ?? null, correctedAnswer: input.correctedAnswer ?? null, preferredOverAnswer: input.preferredOverAnswer ?? null, metadata }, finders);
+    return this.feedback.add(ctx, { callId, score: input.score ?? null, thumb: input.thumb ?? null, preferredOverCallId: input.preferredOverCallId ?? null, ...clean });
   }
 
   list(ctx: RequestContext, args: FeedbackListArgs): Promise<Page<CallFeedbackEntity>> {
@@ -147,16 +148,28 @@ function check(input: FeedbackInput): void {
 }
 
 /** As OpenAI's metadata of a request: few short texts by name. */
-function metadataOf(given: Record<string, unknown> | null | undefined, clean: (text: string) => string | null): Record<string, string> | null {
+function metadataOf(given: Record<string, unknown> | null | undefined): Record<string, string> | null {
   if (given == null) return null;
   const entries = Object.entries(given);
   const wrong = entries.find(([key, value]) => typeof value !== 'string' || value.length > 512 || key.length > 64);
   if (wrong || entries.length > MAX_METADATA) {
     throw new DomainError('bad_input', `metadata holds at most ${MAX_METADATA} texts of up to 512 characters, under names of up to 64${wrong ? `; ${JSON.stringify(wrong[0].slice(0, 64))} is none` : ''}.`, 'metadata');
   }
-  return Object.fromEntries(entries.map(([key, value]) => [key, clean(value as string)!]));
+  return given as Record<string, string>;
 }
 
-function finish<T>(work: Generator<void, T>): T {
-  for (let step = work.next(); ; step = work.next()) if (step.done) return step.value;
+type Texts = Pick<CallFeedbackEntity, 'comment' | 'correctedAnswer' | 'preferredOverAnswer' | 'metadata'>;
+
+/** @throws DomainError bad_input when the project's patterns take too long over them: nothing is stored that was not searched. */
+async function cleaned(texts: Texts, finders: ReturnType<typeof findersOf>): Promise<Texts> {
+  const clean = await inSlices(cleaning(texts, finders), REDACT_MS);
+  if (clean === undefined) throw new DomainError('bad_input', "The project's redactions take too long over these texts: shorten the texts, or have an admin simplify the patterns (setCallLogging).");
+  return clean;
+}
+
+function* cleaning(texts: Texts, finders: ReturnType<typeof findersOf>): Generator<void, Texts> {
+  const of = function* (text: string | null) { return text === null ? null : yield* redacted(text, finders); };
+  const metadata: Record<string, string> = {};
+  for (const [key, value] of Object.entries(texts.metadata ?? {})) metadata[key] = yield* redacted(value, finders);
+  return { comment: yield* of(texts.comment), correctedAnswer: yield* of(texts.correctedAnswer), preferredOverAnswer: yield* of(texts.preferredOverAnswer), metadata: texts.metadata && metadata };
 }

@@ -1,6 +1,7 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { ArrayMaxSize, IsBoolean, IsDate, IsIn, IsInt, IsNumber, IsObject, IsOptional, IsString, isRFC3339, Matches, Max, MaxLength, Min } from 'class-validator';
+import { DomainError } from '../common/errors.js';
 import type { FeedbackInput } from './call-feedback.service.js';
 import type { CallFilter } from './call-filter.js';
 import { OPERATIONS, type Operation } from './call-record.js';
@@ -27,6 +28,19 @@ export const feedbackOf = (body: FeedbackBody): FeedbackInput => ({
   callId: body.call_id, requestId: body.request_id, score: body.score, thumb: body.thumb, comment: body.comment, correctedAnswer: body.corrected_answer,
   preferredOverCallId: body.preferred_over_call_id, preferredOverAnswer: body.preferred_over_answer, metadata: body.metadata,
 });
+
+/** Fields of the body that have another name in FeedbackInput. */
+const FIELDS: Record<string, string> = {
+  callId: 'call_id', requestId: 'request_id', correctedAnswer: 'corrected_answer', preferredOverCallId: 'preferred_over_call_id', preferredOverAnswer: 'preferred_over_answer',
+};
+const FIELD = new RegExp(`\\b(?:${Object.keys(FIELDS).join('|')})\\b`, 'g');
+
+/** The same error, naming fields as the caller of REST wrote them. */
+export function throwInRestWords(error: unknown): never {
+  if (!(error instanceof DomainError)) throw error;
+  const named = (text: string) => text.replace(FIELD, (field) => FIELDS[field]!);
+  throw new DomainError(error.code, named(error.message), error.param === null ? null : named(error.param), error.openaiCode);
+}
 
 export const feedbackObject = (feedback: CallFeedbackEntity) => ({
   id: feedback.id, object: 'call.feedback' as const, call_id: feedback.callId, created_at: Math.floor(feedback.createdAt.getTime() / 1000), principal: feedback.principal,

@@ -65,12 +65,12 @@ export class ExperimentDesignService {
     checkGuards(guards);
     return this.database.transaction(ctx, async (tx) => {
       const subject = await this.subjects.parse(tx, input.subject);
-      const { target: named } = await this.subjects.now(tx, subject);
+      const { target: named, named: baseline } = await this.subjects.now(tx, subject);
       const arms = input.control == null ? [impliedControl(named), ...input.arms] : input.arms;
       checkArms(arms, control);
       const targets = await Promise.all(arms.map(({ target }) => this.subjects.target(tx, subject, target)));
       checkDistinct(arms, targets);
-      const experiment = await this.lifecycle.draft(tx, { ...plain(input), ...subject, control, guards });
+      const experiment = await this.lifecycle.draft(tx, { ...plain(input), ...subject, baseline, control, guards });
       await this.experiments.addArms(tx, arms.map(({ name, weight }, position) => ({ id: newId('arm'), experimentId: experiment.id, name, weight, position, ...targets[position]! })));
       return experiment;
     });

@@ -19,8 +19,10 @@ export interface Guard {
 
 /** Why an experiment was halted. */
 export interface Halt {
-  metric: GuardMetric;
-  arm: string;
+  /** Of the guard that was violated; null when what the experiment needs is gone. */
+  metric: GuardMetric | null;
+  /** That violates the guard, or whose target is gone; null when the subject is gone. */
+  arm: string | null;
   /** For people. */
   message: string;
 }
@@ -57,7 +59,7 @@ export class ExperimentEntity {
   /** When weights were changed since the start, and the weights of each arm, in their order, before the first change and after each. */
   @Column('timestamptz', { array: true, default: [] }) reweightedAt: Date[];
   @Column('jsonb', { default: [] }) weightings: number[][];
-  /** What the subject named at the start: a prompt's version by its number, a model's as `models:/name/3`, or the deployment's targets. */
+  /** What the subject named when the draft was made, and still at the start: a prompt's version by its number, a model's as `models:/name/3`, or the deployment's targets. */
   @Column('text', { nullable: true }) baseline: string | null;
   @Column('text', { nullable: true }) promotedArm: string | null;
   @Column('jsonb', { nullable: true }) halt: Halt | null;

@@ -35,9 +35,9 @@ export class ExperimentGuard implements Guard {
 
 @ObjectType({ description: 'Why an experiment was halted.' })
 export class ExperimentHalt implements Halt {
-  @Field(() => GuardMetricEnum) metric: GuardMetric;
-  @Field() arm: string;
-  @Field({ description: 'For people.' }) message: string;
+  @Field(() => GuardMetricEnum, { nullable: true, description: 'Of the guard that was violated; null when the subject, or the target of an arm, was deleted.' }) metric: GuardMetric | null;
+  @Field(() => String, { nullable: true, description: 'That violates the guard, or whose target was deleted; null when the subject was.' }) arm: string | null;
+  @Field({ description: 'For people: what happened.' }) message: string;
 }
 
 @Directive('@key(fields: "id")')
@@ -57,7 +57,7 @@ export class Experiment {
   @Field(() => Float, { description: 'How often, at most, a difference in a metric may be shown where there is none, however often one looks.' }) alpha: number;
   @Field(() => Int, { description: 'Units at which intervals are tightest.' }) expectedUnits: number;
   @Field(() => Int, { description: 'How long after its first call a key\'s calls count.' }) observeSeconds: number;
-  @Field(() => String, { nullable: true, description: 'What the subject named at the start: a prompt\'s version by its number, a model\'s as `models:/name/3`, or the deployment\'s targets.' }) baseline: string | null;
+  @Field(() => String, { nullable: true, description: 'What the subject names when the draft is made, and must still name at the start: a prompt\'s version by its number, a model\'s as `models:/name/3`, or the deployment\'s targets.' }) baseline: string | null;
   @Field(() => String, { nullable: true, description: 'The arm that the subject was moved to at the end.' }) promotedArm: string | null;
   @Field(() => ExperimentHalt, { nullable: true }) halt: ExperimentHalt | null;
   @Field() createdBy: string;

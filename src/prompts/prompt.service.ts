@@ -103,7 +103,8 @@ export class PromptService {
 
   /**
    * Takes labels off a prompt; to fetch it by one of them is then an error.
-   * @throws DomainError not_found for a prompt, or a label that it does not carry; conflict when it is archived; forbidden for a protected label.
+   * @throws DomainError not_found for a prompt, or a label that it does not carry; conflict when it is archived, or
+   * prompts include it by one of them; forbidden for a protected label.
    */
   removeLabels(ctx: RequestContext, name: string, labels: string[]): Promise<PromptEntity> {
     labels.forEach((label) => this.checkMovable(label));
@@ -113,6 +114,7 @@ export class PromptService {
       const missing = labels.find((label) => !now.has(label));
       if (missing !== undefined) throw notFound('label', missing, `Prompt ${JSON.stringify(name)} carries ${[...now.keys()].sort().join(', ') || 'none'}.`);
       await this.prompts.removeLabels(tx, prompt.id, labels);
+      await this.includes.assertNotIncluded(tx, name, labels);
       await this.readsChanged(tx);
       return prompt;
     });

@@ -94,6 +94,35 @@ describe('feedback on calls', () => {
     expect((await post({ call_id: record!.id, score: 'NaN' })).status).toBe(400);
   });
 
+<<<<<<< HEAD
+  it.each([
+    [{ thumb: true }, 400, 'call_id', 'by call_id (header x-triad-call-id) or by request_id'],
+    [{ call_id: 'prm_01kaxw8k2ze0wr3r1d1hyqv0aa', thumb: true }, 400, 'call_id', 'no id of a call'],
+    [{ call_id: 'CALL' }, 400, null, 'corrected_answer, preferred_over_call_id or preferred_over_answer'],
+    [{ call_id: 'CALL', corrected_answer: ' ' }, 400, 'corrected_answer', 'corrected_answer is empty'],
+    [{ call_id: 'CALL', preferred_over_call_id: 'CALL' }, 400, 'preferred_over_call_id', 'over itself'],
+    [{ request_id: 'req-of-nobody', thumb: true }, 404, null, 'name it by call_id'],
+  ])('over REST names fields as they were sent: %j', async (body, status, param, text) => {
+    const [record] = await logCalls(gateway, {});
+    const response = await post(JSON.parse(JSON.stringify(body).replaceAll('CALL', record!.id)) as object);
+    expect(response.status).toBe(status);
+    expect(await response.json()).toMatchObject({ error: { param, message: expect.stringContaining(text) } });
+=======
+  it('is refused when the project\'s patterns take too long over it, and holds nobody up meanwhile', async () => {
+    await setLogging(gateway, 'metadata', Array.from({ length: 4 }, (_, index) => ({ name: `p${index}`, pattern: `(?:a?){24${index}}[bz]` })));
+    const [record] = await logCalls(gateway, {});
+    let turns = 0;
+    let ended = false;
+    const count = () => { turns += 1; if (!ended) setImmediate(count); };
+    count();
+    await expect(add({ callId: record!.id, correctedAnswer: 'a'.repeat(100_000) })).rejects.toMatchObject({ code: 'bad_input', message: expect.stringContaining('take too long') });
+    ended = true;
+    expect(turns).toBeGreaterThan(10);
+    expect(await add({ callId: record!.id, comment: 'aaab' })).toMatchObject({ comment: '[p0]' });
+    await setLogging(gateway, 'metadata');
+>>>>>>> w-mend4
+  });
+
   it('is listed and filtered, and calls by it', async () => {
     const [good, bad, plain] = await logCalls(gateway, { model: 'judged' }, { model: 'judged' }, { model: 'judged' });
     await add({ callId: good!.id, score: 9, thumb: true, over: bad!.id });
