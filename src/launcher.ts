@@ -127,7 +127,7 @@ async function start(): Promise<void> {
     TRIAD_ALLOW_PRIVATE_URLS: process.env['TRIAD_ALLOW_PRIVATE_URLS'] || (process.env['TRIAD_ENV'] === 'production' ? '0' : '1'),
   };
   if (process.env['TRIAD_SECRET_KEYS_OLD']) rotateSecrets(env);
-  const api = new Supervised('api', process.execPath, entry('main.js'), { env, home });
+  const api = new Supervised('api', process.execPath, ['--max-semi-space-size=32', ...entry('main.js')], { env, home });
   processes.push(api);
   await api.ready;
   const workerPort = process.env['TRIAD_WORKER_PORT'] || String(await freePort());

@@ -1,5 +1,5 @@
 import { Body, Controller, Get, HttpCode, Post, Query, StreamableFile } from '@nestjs/common';
-import { ApiBearerAuth, ApiBody, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiBody, ApiHeader, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import { Readable } from 'node:stream';
 import { Ctx } from '../auth/carrier.js';
 import { RequiresRole } from '../auth/requires-role.js';
@@ -16,7 +16,8 @@ export class CallController {
     private readonly exports: CallExportService,
   ) {}
 
-  @ApiOperation({ summary: 'Judges a call', description: 'As the GraphQL mutation addCallFeedback. Name the call by call_id or request_id, and give at least one judgement.' })
+  @ApiOperation({ summary: 'Judges a call', description: 'As the GraphQL mutation addCallFeedback. Name the call by call_id or request_id, and give at least one judgement. Several calls of one request_id are a conflict, which lists their ids.' })
+  @ApiHeader({ name: 'idempotency-key', required: false })
   @ApiBody({ type: FeedbackBody })
   @ApiOkResponse({ description: 'The feedback', schema: FEEDBACK_SCHEMA })
   @RequiresRole('annotator')

@@ -1,6 +1,6 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
-import { Transform, Type } from 'class-transformer';
-import { ArrayMaxSize, IsBoolean, IsDate, IsIn, IsInt, IsNumber, IsObject, IsOptional, IsString, Matches, MaxLength } from 'class-validator';
+import { Transform } from 'class-transformer';
+import { ArrayMaxSize, IsBoolean, IsDate, IsIn, IsInt, IsNumber, IsObject, IsOptional, IsString, isRFC3339, Matches, Max, MaxLength, Min } from 'class-validator';
 import { DomainError } from '../common/errors.js';
 import type { FeedbackInput } from './call-feedback.service.js';
 import type { CallFilter } from './call-filter.js';
@@ -12,9 +12,9 @@ const CALL_ID = 'call_01kaxw8k2ze0wr3r1d1hyqv0aa';
 
 /** Body of POST /v1/feedback. */
 export class FeedbackBody {
-  @ApiPropertyOptional({ type: String, description: 'Header x-triad-call-id of the answer; taken even before the call is in the log', example: CALL_ID })
+  @ApiPropertyOptional({ type: String, description: 'Header x-triad-call-id of the answer; taken even before the call is in the log; removed if that does not come within an hour', example: CALL_ID })
   @IsOptional() @IsString() @MaxLength(200) call_id?: string | null;
-  @ApiPropertyOptional({ type: String, description: 'Without call_id: header x-request-id' }) @IsOptional() @IsString() @MaxLength(200) request_id?: string | null;
+  @ApiPropertyOptional({ type: String, description: 'Without call_id: header x-request-id of a call that is in the log; conflict when several have it' }) @IsOptional() @IsString() @MaxLength(200) request_id?: string | null;
   @ApiPropertyOptional({ type: Number, description: 'On a scale of your own', example: 0.9 }) @IsOptional() @IsNumber() score?: number | null;
   @ApiPropertyOptional({ type: Boolean, description: 'Whether the answer is good', example: true }) @IsOptional() @IsBoolean() thumb?: boolean | null;
   @ApiPropertyOptional({ type: String }) @IsOptional() @IsString() comment?: string | null;
@@ -59,8 +59,11 @@ export const FEEDBACK_SCHEMA: object = {
   },
 };
 
+const NUMBER = /^-?\d+(\.\d+)?(e[-+]?\d+)?$/i;
 const flag = () => Transform(({ value }: { value: unknown }) => (value === 'true' ? true : value === 'false' ? false : value));
-const number = () => Type(() => Number);
+const number = () => Transform(({ value }: { value: unknown }) => (typeof value === 'string' && NUMBER.test(value) ? Number(value) : value));
+const time = () => Transform(({ value }: { value: unknown }) => (isRFC3339(value) ? new Date(value as string) : value));
+const AT = { message: '$property must be a time such as 2026-01-31T12:00:00Z' };
 const list = () => Transform(({ value }: { value: unknown }) => [value].flat());
 
 /** Query of GET /v1/calls/export: the filter of the GraphQL query `calls`. */
@@ -74,7 +77,7 @@ export class ExportQuery {
   @ApiPropertyOptional() @IsOptional() @IsString() prompt_version_id?: string;
   @ApiPropertyOptional() @IsOptional() @IsString() experiment_id?: string;
   @ApiPropertyOptional() @IsOptional() @IsString() arm?: string;
-  @ApiPropertyOptional({ type: 'integer', minimum: 100, maximum: 599 }) @IsOptional() @number() @IsInt() status?: number;
+  @ApiPropertyOptional({ type: 'integer', minimum: 100, maximum: 599 }) @IsOptional() @number() @IsInt() @Min(100) @Max(599) status?: number;
   @ApiPropertyOptional({ type: Boolean }) @IsOptional() @flag() @IsBoolean() failed?: boolean;
   @ApiPropertyOptional() @IsOptional() @IsString() error_code?: string;
   @ApiPropertyOptional() @IsOptional() @IsString() principal?: string;
@@ -88,15 +91,15 @@ export class ExportQuery {
   @ApiPropertyOptional({ type: Number }) @IsOptional() @number() @IsNumber() max_latency_ms?: number;
   @ApiPropertyOptional({ type: Number }) @IsOptional() @number() @IsNumber() min_cost?: number;
   @ApiPropertyOptional({ type: Number }) @IsOptional() @number() @IsNumber() max_cost?: number;
-  @ApiPropertyOptional({ type: 'integer', minimum: 0, maximum: 2 ** 31 - 1 }) @IsOptional() @number() @IsInt() min_tokens?: number;
-  @ApiPropertyOptional({ type: 'integer', minimum: 0, maximum: 2 ** 31 - 1 }) @IsOptional() @number() @IsInt() max_tokens?: number;
+  @ApiPropertyOptional({ type: 'integer', minimum: 0, maximum: 2 ** 31 - 1 }) @IsOptional() @number() @IsInt() @Min(0) @Max(2 ** 31 - 1) min_tokens?: number;
+  @ApiPropertyOptional({ type: 'integer', minimum: 0, maximum: 2 ** 31 - 1 }) @IsOptional() @number() @IsInt() @Min(0) @Max(2 ** 31 - 1) max_tokens?: number;
   @ApiPropertyOptional({ type: Boolean }) @IsOptional() @flag() @IsBoolean() has_feedback?: boolean;
   @ApiPropertyOptional({ type: Boolean }) @IsOptional() @flag() @IsBoolean() thumb?: boolean;
   @ApiPropertyOptional({ type: Number }) @IsOptional() @number() @IsNumber() min_score?: number;
   @ApiPropertyOptional({ type: Number }) @IsOptional() @number() @IsNumber() max_score?: number;
   @ApiPropertyOptional({ description: 'Words of request and answer, as in a web search' }) @IsOptional() @IsString() @MaxLength(500) text?: string;
-  @ApiPropertyOptional({ type: String, format: 'date-time' }) @IsOptional() @Type(() => Date) @IsDate() since?: Date;
-  @ApiPropertyOptional({ type: String, format: 'date-time' }) @IsOptional() @Type(() => Date) @IsDate() until?: Date;
+  @ApiPropertyOptional({ type: String, format: 'date-time' }) @IsOptional() @time() @IsDate(AT) since?: Date;
+  @ApiPropertyOptional({ type: String, format: 'date-time' }) @IsOptional() @time() @IsDate(AT) until?: Date;
 }
 
 export function filterOf(query: ExportQuery): CallFilter {

@@ -7,14 +7,17 @@ const DEEPEST = 10;
 
 const HIDDEN = '[hidden]';
 
+/** What Postgres' JSON cannot hold, NUL and halves of characters (a cut makes such, too), becomes U+FFFD. */
+const storable = (text: string): string => text.replaceAll('\0', '\uFFFD').replace(/\p{Surrogate}/gu, '\uFFFD');
+
 /**
  * A copy of a command's arguments that may be kept: what is named or looks like a secret is hidden, long texts and lists
- * are cut, with a note of how much is missing.
+ * are cut, with a note of how much is missing, and what Postgres cannot hold is replaced.
  */
 export function redact(value: unknown, depth = 0): unknown {
   if (typeof value === 'string') {
     const text = value.replace(SECRET_TEXT, HIDDEN);
-    return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}… (${text.length} characters)` : text;
+    return storable(text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}… (${text.length} characters)` : text);
   }
   if (value === null || typeof value !== 'object') return typeof value === 'bigint' ? String(value) : value;
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
@@ -24,5 +27,5 @@ export function redact(value: unknown, depth = 0): unknown {
     return value.length > LONGEST_LIST ? [...kept, `… (${value.length} in all)`] : kept;
   }
   return Object.fromEntries(Object.entries(value).map(([name, each]) =>
-    [name, SECRET_NAME.test(name) && typeof each === 'string' ? HIDDEN : redact(each, depth + 1)]));
+    [storable(name), SECRET_NAME.test(name) && typeof each === 'string' ? HIDDEN : redact(each, depth + 1)]));
 }

@@ -54,6 +54,11 @@ const ERRORS = Object.fromEntries(Object.entries(DESCRIPTIONS).map(([status, des
   `Error${status}`, { description, headers: { ...REQUEST_ID, ...(status === '429' && { ...LIMITS, ...RETRY_AFTER }) }, content: errorContent },
 ]));
 
+/** The answers of a route whose errors have a shape of their own. */
+export const errorsOf = (statuses: number[], schema: object): Responses => Object.fromEntries(statuses.map((status) => [
+  status, { description: DESCRIPTIONS[status]!, ...(status === 429 && { headers: RETRY_AFTER }), content: { 'application/json': { schema } } },
+]));
+
 const IDEMPOTENCY_KEY = {
   name: 'Idempotency-Key', in: 'header', required: false, schema: { ...text, pattern: '^[!-~]{1,255}$' },
   description: 'The same key with the same request has one effect, and gets the same answer',

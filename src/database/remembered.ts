@@ -77,7 +77,7 @@ export class Remembered<V> {
   get(projectId: string, key: string, load: () => Promise<V | undefined>): V | undefined | Promise<V | undefined> {
     const id = `${projectId} ${key}`;
     const kept = this.kept.get(id);
-    if (kept && (this.isFresh(projectId, kept) || performance.now() < this.restUntil)) return kept.value;
+    if (kept && (this.isFresh(projectId, kept) || (performance.now() < this.restUntil && this.isCurrent(projectId, kept)))) return kept.value;
     const loading = this.load(projectId, id, load);
     return kept ? this.orElse(loading, kept.value) : loading;
   }
@@ -119,13 +119,18 @@ export class Remembered<V> {
   /** What Postgres says, or what it said last when it is away. */
   private orElse(loading: Promise<V | undefined>, last: V): Promise<V | undefined> {
     return new Promise((resolve, reject) => {
+      let settled = false;
       const standIn = () => {
+        if (settled) return;
         this.restUntil = performance.now() + REST_MS;
         resolve(last);
       };
       // An answer that has come and is not read yet, since this process was busy, is in time.
       const timer = setTimeout(() => setImmediate(standIn), PATIENCE_MS);
-      loading.then(resolve, (error: unknown) => (isAway(error) ? standIn() : reject(error as Error))).finally(() => clearTimeout(timer));
+      loading.then(resolve, (error: unknown) => (isAway(error) ? standIn() : reject(error as Error))).finally(() => {
+        settled = true;
+        clearTimeout(timer);
+      });
     });
   }
 }

@@ -30,7 +30,7 @@ export class AnswerFinder {
   async find(call: GatewayCall, route: Route, arm: number): Promise<FoundAnswer> {
     const { policy } = route;
     if (!policy.coalesce || call.request['stream'] === true) return this.ask(call, route, arm, call.gone);
-    const key = JSON.stringify([call.ctx.projectId, call.operation, route.orders[arm]![0]!.name, canonical(call.request)]);
+    const key = JSON.stringify([call.ctx.projectId, call.operation, route.orders[arm]![0]!.key, call.headers.passedOn, canonical(call.request)]);
     const { answer, shared } = await this.coalescer.run(key, call.gone, (signal) => this.ask(call, route, arm, signal));
     return { ...answer, shared };
   }

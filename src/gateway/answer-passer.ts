@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import type { ServerResponse } from 'node:http';
 import type { Operation } from '../calls/call-record.js';
 import type { CachePolicy } from '../deployments/deployment.entity.js';
@@ -42,6 +42,8 @@ const NOTHING = { errorCode: null, answer: null };
 /** Passes on what a target answered, and accounts for the call when that has ended. */
 @Injectable()
 export class AnswerPasser {
+  private readonly logger = new Logger('Gateway');
+
   constructor(
     private readonly account: CallAccount,
     private readonly cache: AnswerCache,
@@ -53,19 +55,20 @@ export class AnswerPasser {
     if (answer.status !== 200) return this.refuse(call, answer, dialogue, found);
     const text = dialogue.read(answer.text);
     if (!found.shared) call.usage = usageOf(dialogue.asked, text, call.request);
-    if (found.keep) this.cache.put(found.keep.key, text, found.keep.policy);
-    const told = dialogue.tell(text);
-    this.account.end(call, { ...NOTHING, status: 200, streamed: false, answer: this.account.wantsTexts(call) ? parseObject(text) : null });
-    return { status: 200, headers: found.headers, body: told };
+    const body = dialogue.tell(text);
+    const parsed = found.keep || this.account.wantsTexts(call) ? parseObject(text) : null;
+    if (found.keep && isAnswer(parsed)) this.cache.put(found.keep.key, text, found.keep.policy);
+    this.account.end(call, { ...NOTHING, status: 200, streamed: false, answer: parsed });
+    return { status: 200, headers: found.headers, body };
   }
 
   /** An answer of before, which costs nothing. */
   replay(call: GatewayCall, { text, age }: CachedAnswer, dialogue: Dialogue, headers: Record<string, string>): GatewayAnswer {
     call.cached = true;
     const { stream, stream_options: options } = call.request;
-    const isEvents = stream === true && call.operation !== 'message';
+    const isEvents = stream === true && isStreamedOperation(call.operation);
+    const body = isEvents ? asEvents(call.operation, JSON.parse(text) as Json, isObject(options) && options['include_usage'] === true) : dialogue.tell(text);
     this.account.end(call, { ...NOTHING, status: 200, streamed: isEvents, answer: this.account.wantsTexts(call) ? parseObject(text) : null });
-    const body = isEvents ? asEvents(call.operation as StreamedOperation, JSON.parse(text) as Json, isObject(options) && options['include_usage'] === true) : dialogue.tell(text);
     return { status: 200, headers: { ...headers, age: String(age) }, body, isEvents };
   }
 
@@ -89,19 +92,39 @@ export class AnswerPasser {
       },
       ended: (how: StreamEnd) => {
         clearTimeout(deadline);
-        call.usage = counted.usage;
+        call.usage = counted.usage(how === 'done');
         if (how === 'broken') this.failover.brokeOff(found.route, found.candidate);
-        const answer = assembler?.answer() ?? null;
-        if (how === 'done' && found.keep && answer) this.cache.put(found.keep.key, JSON.stringify(answer), found.keep.policy);
         const [status, errorCode] = how === 'done' ? [200, null] : how === 'left' ? [499, 'client_left'] : [200, 'upstream_failed'];
-        this.account.end(call, { status, errorCode, streamed: true, answer });
+        this.account.end(call, { status, errorCode, streamed: true, answer: this.keep(how, assembler, found) });
       },
     };
     return { status: 200, headers: found.headers, pipe: (out) => stream.start(new EventRelay(out, stream, shapeOf(call, dialogue), watcher)) };
   }
+
+  /** The stream put together, which is kept when it is whole. */
+  private keep(how: StreamEnd, assembler: Assembler | null, { keep }: Found): Json | null {
+    try {
+      const answer = assembler?.answer() ?? null;
+      if (how === 'done' && keep && isAnswer(answer)) this.cache.put(keep.key, JSON.stringify(answer), keep.policy);
+      return answer;
+    } catch (error) {
+      // Such as one that is nested too deeply: the call is accounted for without it.
+      this.logger.warn(`A stream is not put together: ${String(error)}`);
+      return null;
+    }
+  }
 }
 
-function assemblerOf(operation: Operation): { addEvents(events: string): void; answer(): Json | null } | null {
-  if (operation === 'chat' || operation === 'completion') return new StreamAssembler(operation);
+interface Assembler {
+  addEvents(events: string): void;
+  answer(): Json | null;
+}
+
+/** An answer that another caller may get as well. */
+const isAnswer = (answer: Json | null): boolean => answer !== null && answer['error'] == null && ['choices', 'content', 'data'].some((name) => Array.isArray(answer[name]));
+const isStreamedOperation = (operation: Operation): operation is StreamedOperation => operation === 'chat' || operation === 'completion';
+
+function assemblerOf(operation: Operation): Assembler | null {
+  if (isStreamedOperation(operation)) return new StreamAssembler(operation);
   return operation === 'message' ? new MessageAssembler() : null;
 }

@@ -23,13 +23,20 @@ export class CallAccount {
     @Inject(CONFIG) private readonly config: Config,
   ) {}
 
+  /** Waits until it is known how the project logs its calls; undefined when it is. */
+  ready(call: GatewayCall): Promise<void> | undefined {
+    return this.log.ready(call.ctx.projectId);
+  }
+
   /** Whether the log wants what was asked and answered. */
   wantsTexts(call: GatewayCall): boolean {
     return this.log.modeOf(call.ctx.projectId) === 'full';
   }
 
-  /** Never throws: it is called from events of streams, where an error would end the process. */
+  /** Once for each call; never throws: it is called from events of streams, where an error would end the process. */
   end(call: GatewayCall, end: CallEnd): void {
+    if (call.hasEnded) return;
+    call.hasEnded = true;
     try {
       const cost = this.costOf(call);
       const { promptTokens, completionTokens } = call.usage;

@@ -1,9 +1,9 @@
 import type { CallRecord, Operation } from '../calls/call-record.js';
-import { Cancellation } from '../common/cancellation.js';
+import type { Cancellation } from '../common/cancellation.js';
 import type { RequestContext } from '../common/request-context.js';
 import { NO_USAGE, type Usage } from '../deployments/pricing.js';
 import type { Reservation } from '../limits/buckets.js';
-import type { Json } from './protocols/protocol.js';
+import { isObject, type Json } from './protocols/protocol.js';
 import type { Candidate } from './routing/route.js';
 
 /** What a request says beside its body. */
@@ -33,8 +33,8 @@ export class GatewayCall {
   firstTokenMs: number | null = null;
   readonly at = Date.now();
   readonly startedAt = performance.now();
-  /** Fires when the client has left. */
-  readonly gone = new Cancellation();
+  /** Whether it has been accounted for. */
+  hasEnded = false;
 
   constructor(
     readonly id: string,
@@ -43,12 +43,15 @@ export class GatewayCall {
     readonly body: Json,
     readonly headers: CallHeaders,
     readonly reservation: Reservation | undefined,
+    /** Fires when the client has left. */
+    readonly gone: Cancellation,
   ) {}
 
-  /** Whom assignments stick to: the header `x-triad-sticky-key`, else OpenAI's `safety_identifier` or `user`. */
+  /** Whom assignments stick to: the header `x-triad-sticky-key`, else OpenAI's `safety_identifier` or `user`, or Anthropic's `metadata.user_id`. */
   get stickyKey(): string | null {
-    const { safety_identifier: identifier, user } = this.body;
-    return this.headers.stickyKey ?? (typeof identifier === 'string' ? identifier : typeof user === 'string' ? user : null);
+    const { safety_identifier: identifier, user, metadata } = this.body;
+    const said = this.headers.stickyKey ?? identifier ?? user ?? (this.operation === 'message' && isObject(metadata) ? metadata['user_id'] : null);
+    return typeof said === 'string' ? said : null;
   }
 }
 

@@ -1,5 +1,6 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
 import type { Operation } from '../calls/call-record.js';
+import { errorsOf } from '../common/openai-errors.openapi.js';
 import { GATEWAY_ROUTES } from './gateway.routes.js';
 import { OPENAI_SCHEMAS } from './openai.openapi.js';
 import { requestSchema } from './request-checks.js';
@@ -14,9 +15,14 @@ const ROUTES: Record<Operation, { id: string; summary: string; answer: object; s
   chat: { id: 'createChatCompletion', summary: 'OpenAI\'s chat completions', answer: OPENAI_SCHEMAS.completion, streams: true, example: { model: 'house-assistant', messages } },
   completion: { id: 'createCompletion', summary: 'OpenAI\'s completions', answer: OPENAI_SCHEMAS.textCompletion, streams: true, example: { model: 'house-assistant', prompt: 'Close the' } },
   embedding: { id: 'createEmbedding', summary: 'OpenAI\'s embeddings', answer: OPENAI_SCHEMAS.embeddings, streams: false, example: { model: 'house-assistant', input: 'Close the blind.' } },
-  image: { id: 'createImage', summary: 'OpenAI\'s images', answer: OPENAI_SCHEMAS.images, streams: false, example: { model: 'house-assistant', prompt: 'A blind, half closed' } },
+  image: { id: 'createImage', summary: 'OpenAI\'s images', answer: OPENAI_SCHEMAS.images, streams: true, example: { model: 'house-assistant', prompt: 'A blind, half closed' } },
   message: { id: 'createMessage', summary: 'Anthropic\'s messages', answer: OPENAI_SCHEMAS.message, streams: true, example: { model: 'house-assistant', max_tokens: 64, messages } },
 };
+
+/** Of each event, as OpenAPI 3.2 has it, and of them all. */
+const EVENTS = { description: 'Server-sent events, whose data is JSON; the last of OpenAI\'s is `[DONE]`' };
+/** Errors that Anthropic's clients are to read. */
+const STATUSES = [400, 401, 403, 404, 413, 415, 429, 500, 502, 503];
 
 /** The routes that `GatewayRoutes` serves without Nest, which would describe them. */
 export const GATEWAY_PATHS: OpenAPIObject['paths'] = Object.fromEntries(Object.entries(GATEWAY_ROUTES).map(([path, operation]) => {
@@ -28,9 +34,9 @@ export const GATEWAY_PATHS: OpenAPIObject['paths'] = Object.fromEntries(Object.e
       responses: {
         200: {
           description: streams ? 'The answer; with `stream: true` server-sent events' : 'The answer', headers: HEADERS,
-          content: { 'application/json': { schema: answer }, ...(streams && { 'text/event-stream': { schema: { type: 'string' as const } } }) },
+          content: { 'application/json': { schema: answer }, ...(streams && { 'text/event-stream': { schema: EVENTS } }) },
         },
-        502: { description: 'The model\'s provider or runtime failed' },
+        ...(operation === 'message' ? errorsOf(STATUSES, OPENAI_SCHEMAS.messageError) : { 502: { description: 'The model\'s provider or runtime failed' } }),
       },
     },
   }];

@@ -2,6 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Entered, HotGuard } from '../auth/hot-guard.js';
 import type { Operation } from '../calls/call-record.js';
+import { Cancellation } from '../common/cancellation.js';
 import { httpError } from '../common/http-error.filter.js';
 import { newId } from '../common/ids.js';
 import type { GatewayAnswer } from './answer-passer.js';
@@ -12,6 +13,7 @@ import { GatewayService } from './gateway.service.js';
 import { FailoverError } from './routing/failover-run.js';
 import { PASSED_HEADERS } from './protocols/anthropic.js';
 
+const CLIENT_LEFT = new DOMException('The client has left.', 'AbortError');
 const JSON_TYPE = 'application/json; charset=utf-8';
 /** A proxy that gathers a stream before it sends it would undo streaming. */
 const STREAM_HEADERS = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache', 'x-accel-buffering': 'no' };
@@ -47,29 +49,28 @@ export class GatewayRoutes {
   }
 
   private async handle(operation: Operation, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const gone = new Cancellation();
+    // The client may leave before it has been let in.
+    reply.raw.once('close', () => {
+      if (!reply.raw.writableFinished) gone.abort(CLIENT_LEFT);
+    });
     try {
-      const admitted = this.admit(operation, request, reply);
+      const admitted = this.admit(operation, request, reply, gone);
       const call = admitted instanceof Promise ? await admitted : admitted;
-      reply.raw.once('close', () => {
-        if (!reply.raw.writableFinished) call.gone.abort();
-      });
-      try {
-        this.send(reply, call.id, await this.gateway.answer(call));
-      } catch (error) {
-        if (!call.gone.aborted) throw error;
-        reply.hijack();
-      }
+      void reply.header('x-triad-call-id', call.id);
+      this.send(reply, await this.gateway.answer(call));
     } catch (error) {
-      this.sendError(operation, request, reply, error);
+      if (gone.aborted) reply.hijack();
+      else this.sendError(operation, request, reply, error);
     }
     return reply;
   }
 
   /** @throws DomainError unauthenticated, rate_limited, insufficient_quota. */
-  private admit(operation: Operation, request: FastifyRequest, reply: FastifyReply): GatewayCall | Promise<GatewayCall> {
+  private admit(operation: Operation, request: FastifyRequest, reply: FastifyReply, gone: Cancellation): GatewayCall | Promise<GatewayCall> {
     const { headers } = request;
     const body = (request.body ?? {}) as Record<string, unknown>;
-    const start = ({ ctx, reservation }: Entered) => new GatewayCall(newId('call'), operation, ctx, body, headersOf(operation, request), reservation);
+    const start = ({ ctx, reservation }: Entered) => new GatewayCall(newId('call'), operation, ctx, body, headersOf(operation, request), reservation, gone);
     const entered = this.guard.enter(request, reply, {
       role: 'viewer', estimate: () => estimateTokens(body, Number(headers['content-length']) || undefined),
       // Anthropic's clients give the key by itself.
@@ -79,10 +80,9 @@ export class GatewayRoutes {
   }
 
   /** Past Fastify's way of sending, which no hook needs here: an answer in one write, each event of a stream as it comes. */
-  private send(reply: FastifyReply, callId: string, answer: GatewayAnswer): void {
+  private send(reply: FastifyReply, answer: GatewayAnswer): void {
     reply.hijack();
     const headers = reply.getHeaders() as Record<string, string | number>;
-    headers['x-triad-call-id'] = callId;
     headers['x-content-type-options'] = 'nosniff';
     Object.assign(headers, answer.headers);
     if ('body' in answer) {

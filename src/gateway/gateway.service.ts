@@ -35,6 +35,8 @@ export class GatewayService {
    */
   async answer(call: GatewayCall): Promise<GatewayAnswer> {
     try {
+      const preparing = this.account.ready(call);
+      if (preparing) await preparing;
       const { model, prompt } = checkRequest(call.operation, call.body);
       call.request = call.body;
       let named = prompt && this.filler.fill(call, prompt);
@@ -57,10 +59,11 @@ export class GatewayService {
   private assigned(call: GatewayCall, model: string, route: Route): Route | Promise<Route> {
     if (!route.deployment) return route;
     call.deploymentId = route.deployment.id;
+    if (call.experiment) return route; // a call is of one experiment: its prompt's
     const assigned = this.experiments.assign(call.ctx, { kind: 'deployment', name: model }, call.stickyKey);
     const by = (assignment: Assignment | null) => {
       if (assignment?.model == null) return route;
-      call.experiment ??= assignment;
+      call.experiment = assignment;
       return this.routes.of(call.ctx, model, assignment.model);
     };
     return assigned instanceof Promise ? assigned.then(by) : by(assigned);
@@ -72,7 +75,7 @@ export class GatewayService {
     const candidate = route.orders[arm]![0]!;
     const { target } = candidate;
     const isMessageStream = call.operation === 'message' && call.request['stream'] === true;
-    const key = !target || isMessageStream ? null : this.cache.keyOf(call.ctx.projectId, call.operation, identityOf(target), call.request, policy);
+    const key = !target || isMessageStream ? null : this.cache.keyOf(call.ctx.projectId, call.operation, identityOf(target, call), call.request, policy);
     const { read, write } = cacheControl(call.headers.cacheControl);
     const kept = key && read ? await this.cache.get(key) : null;
     if (kept && target) {
@@ -89,5 +92,6 @@ export class GatewayService {
   }
 }
 
-/** A model that answers, whatever name or alias it is called by. */
-const identityOf = (target: Target): string => (target.kind === 'registry' ? target.version.id : `${target.provider.id}/${target.model}`);
+/** A model that answers, whatever name or alias it is called by; of a call in its own protocol also what it is told by headers. */
+const identityOf = (target: Target, { headers: { passedOn } }: GatewayCall): string =>
+  (target.kind === 'registry' ? target.version.id : JSON.stringify([target.provider.id, target.model, passedOn]));

@@ -30,5 +30,9 @@ export const OPENAI_SCHEMAS = {
   textCompletion: { type: 'object', required: ['id', 'object', 'created', 'model', 'choices'], properties: { id: text, object: { const: 'text_completion' }, created: count, model: text, choices: some, usage } } as object,
   embeddings: { type: 'object', required: ['object', 'data', 'model'], properties: { object: { const: 'list' }, data: some, model: text } } as object,
   images: { type: 'object', required: ['created', 'data'], properties: { created: count, data: some } } as object,
+  messageError: {
+    type: 'object', required: ['type', 'error', 'request_id'],
+    properties: { type: { const: 'error' }, error: { type: 'object', required: ['type', 'message'], properties: { type: text, message: text } }, request_id: text },
+  } as object,
   message: { type: 'object', required: ['id', 'type', 'role', 'content', 'model'], properties: { id: text, type: { const: 'message' }, role: { const: 'assistant' }, content: some, model: text } } as object,
 };

@@ -15,8 +15,10 @@ const DEFAULT_LABEL = 'production';
 type Rendered = readonly { role: string; content: string }[];
 /** What Postgres' integer holds. */
 const MAX_INT = 2_147_483_647;
-/** Of a version's config, what is the gateway's to read. */
-const MODEL = 'model';
+/** Of a version's config, what is the gateway's to read, and what only a caller can say. */
+const NOT_SENT = new Set(['model', 'prompt', 'messages', 'stream', 'stream_options', 'metadata', 'user']);
+/** Two names of one thing: what the caller says stands for both. */
+const SAME: readonly (readonly string[])[] = [['max_tokens', 'max_completion_tokens']];
 /** Of a request in Anthropic's shape, what a prompt's config does not say. */
 const NOT_OF_CONFIG = ['model', 'messages', 'system'];
 
@@ -65,14 +67,20 @@ function fillIn(call: GatewayCall, { version, render }: ReadyPrompt, variables: 
   const { operation, body } = call;
   const isConversation = operation === 'chat' || operation === 'message';
   if (isConversation && version.type === 'image') throw wrongKind(version, 'chats', 'the images route');
+  if (operation === 'completion' && version.type === 'image') throw wrongKind(version, 'texts', 'the images route');
   if (!isConversation && rendered.length !== 1) throw wrongKind(version, 'a single text', 'the chat route');
   call.promptMessages = rendered.length;
-  call.request = requestWith(call, rendered, version.config);
+  call.request = requestWith(call, rendered, settingsOf(version.config, body));
   const { model } = version.config;
   return body['model'] == null && typeof model === 'string' ? model : null;
 }
 
-function requestWith(call: GatewayCall, rendered: Rendered, { [MODEL]: _, ...config }: Json): Json {
+function settingsOf(config: Json, body: Json): Json {
+  const left = new Set(SAME.filter((names) => names.some((name) => body[name] != null)).flat());
+  return Object.fromEntries(Object.entries(config).filter(([name]) => !NOT_SENT.has(name) && !left.has(name)));
+}
+
+function requestWith(call: GatewayCall, rendered: Rendered, config: Json): Json {
   const { prompt: __, ...own } = call.body;
   if (call.operation === 'message') return messageWith(call, rendered, config);
   if (call.operation === 'chat') return { ...config, ...own, messages: [...rendered, ...((own['messages'] as unknown[] | undefined) ?? [])] };

@@ -15,7 +15,6 @@ export interface PromptCall {
 export interface CheckedRequest {
   /** Null when the prompt's config is to name one. */
   model: string | null;
-  stream: boolean;
   prompt: PromptCall | null;
 }
 
@@ -67,13 +66,15 @@ const FIELDS: Record<Operation, Record<string, Kind>> = {
 /** What must be given, save with a registered prompt, whose config may hold it. */
 const REQUIRED: Record<Operation, readonly string[]> = { chat: ['messages'], completion: [], embedding: ['input'], image: ['prompt'], message: ['messages', 'max_tokens'] };
 
+/** What Postgres' integer holds. */
+const MAX_VERSION = 2_147_483_647;
 const PROMPT_FIELDS: Record<string, Kind> = { ref: TEXT, name: TEXT, label: TEXT, version: WHOLE, variables: OBJECT };
 
 const MESSAGES = { type: 'array', items: { type: 'object', required: ['role'], properties: { role: text, content: orNull(TEXT_OR_OBJECTS[2]) } } };
 const PROMPT = {
   description: 'A registered prompt that the server renders: `ref`, or `name` with `label` or `version`. Of a chat its messages go before those of the request.',
   type: 'object', additionalProperties: false,
-  properties: { ref: orNull({ ...text, description: '`prompts:/name@label`' }), name: orNull(text), label: orNull(text), version: orNull(whole), variables: orNull(object) },
+  properties: { ref: orNull({ ...text, description: '`prompts:/name@label`' }), name: orNull(text), label: orNull(text), version: orNull({ ...whole, minimum: 1, maximum: MAX_VERSION }), variables: orNull(object) },
 };
 
 function orNull(schema: object): object {
@@ -104,7 +105,7 @@ export function checkRequest(operation: Operation, body: unknown): CheckedReques
     if (messages.length === 0 && !prompt) throw empty('messages', 'array');
     checkMessages(messages as Fields[]);
   }
-  return { model: isText(model) && model !== '' ? model : null, stream: body['stream'] === true, prompt };
+  return { model: isText(model) && model !== '' ? model : null, prompt };
 }
 
 function checkTypes(kinds: Record<string, Kind>, fields: Fields, within: string): void {
@@ -129,6 +130,7 @@ function promptOf(given: Fields): PromptCall {
   checkTypes(PROMPT_FIELDS, given, 'prompt.');
   const { ref, name, label, version, variables } = given;
   if ((ref == null) === (name == null)) throw new DomainError('bad_input', 'prompt: give either ref, or name with label or version.', 'prompt', 'invalid_value');
+  if (typeof version === 'number' && !(version >= 1 && version <= MAX_VERSION)) throw new DomainError('bad_input', `Invalid 'prompt.version': a version is a whole number from 1 to ${MAX_VERSION}.`, 'prompt.version', 'invalid_value');
   const chosen = [ref, label, version].filter((value) => value != null).length;
   if (chosen > 1) throw new DomainError('bad_input', 'prompt: give a label or a version, not both; a ref holds its own.', 'prompt', 'invalid_value');
   return {

@@ -21,7 +21,7 @@ export class RouteService {
    * @throws DomainError model_not_found naming the forms that are possible.
    */
   of(ctx: RequestContext, name: string, instead: string | null = null): Route | Promise<Route> {
-    const key = instead === null ? name : `${name} ${instead}`;
+    const key = instead === null ? name : JSON.stringify([name, instead]);
     return this.routes.get(ctx.projectId, key, () => findRoute(ctx, this.targets, name, instead)) as Route | Promise<Route>;
   }
 }

@@ -1,12 +1,13 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import type { Dispatcher } from 'undici';
 import type { CancelSignal } from '../common/cancellation.js';
+import { DomainError } from '../common/errors.js';
 import { outboundDispatcher } from '../common/outbound.js';
 import { decryptSecret } from '../common/secrets.js';
 import { CONFIG, type Config } from '../config/config.js';
 import { placeOfKey, type ProviderEntity } from '../deployments/deployment.entity.js';
 import { RuntimeService } from '../deployments/runtime/runtime.service.js';
-import { call, isStreamed, type Upstream, type UpstreamAnswer } from '../deployments/runtime/upstream.js';
+import { call, isStreamed, type StreamedAnswer, type Upstream, type UpstreamAnswer } from '../deployments/runtime/upstream.js';
 import type { Target } from '../deployments/target.service.js';
 import { Dialogue } from './dialogue.js';
 import type { GatewayCall } from './gateway-call.js';
@@ -46,8 +47,15 @@ export class TargetCaller implements OnModuleDestroy {
     const { path, body } = dialogue.request(gatewayCall.request, target.kind === 'provider' ? target.model : '');
     const answer = target.kind === 'registry' ? await this.runtime.relay(gatewayCall.ctx, target.version, `/v1${path}`, body, signal)
       : await call(this.upstreamOf(target.provider, gatewayCall, idleMs), path, JSON.stringify(body), signal);
-    if (isStreamed(answer)) await answer.stream.begun();
+    if (isStreamed(answer)) await this.begun(gatewayCall, answer);
     return { answer, dialogue };
+  }
+
+  /** @throws DomainError upstream_failed for a stream that nobody asked for. */
+  private async begun({ request }: GatewayCall, { stream }: StreamedAnswer): Promise<void> {
+    if (request['stream'] === true) return stream.begun();
+    stream.abort();
+    throw new DomainError('upstream_failed', 'The model answered with a stream where none was asked for.');
   }
 
   private upstreamOf(provider: ProviderEntity, { headers: { passedOn } }: GatewayCall, idleMs: number | null): Upstream {

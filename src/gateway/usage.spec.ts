@@ -40,22 +40,30 @@ describe('a stream', () => {
   it('is counted by the usage that it tells, last', () => {
     const stream = new StreamUsage({});
     stream.see(frame({ choices: [{}], usage: null }) + frame({ choices: [], usage: { prompt_tokens: 9, completion_tokens: 4 } }), 2);
-    expect(stream.usage).toEqual(usage({ promptTokens: 9, completionTokens: 4 }));
+    expect(stream.usage(true)).toEqual(usage({ promptTokens: 9, completionTokens: 4 }));
   });
 
   it('of Anthropic\'s puts together what it told at both ends', () => {
     const stream = new StreamUsage({});
     stream.see(frame({ type: 'message_start', message: { usage: { input_tokens: 9, output_tokens: 1, cache_read_input_tokens: 5 } } }), 1);
-    expect(stream.usage).toMatchObject({ promptTokens: 14, completionTokens: 1 });
+    expect(stream.usage(true)).toMatchObject({ promptTokens: 14, completionTokens: 1 });
     stream.see(frame({ type: 'message_delta', usage: { input_tokens: null, output_tokens: 40 } }), 1);
-    expect(stream.usage).toEqual(usage({ promptTokens: 14, completionTokens: 40, cachedTokens: 5 }));
+    expect(stream.usage(true)).toEqual(usage({ promptTokens: 14, completionTokens: 40, cachedTokens: 5 }));
+  });
+
+  it('that breaks off before it tells its output is counted by its events', () => {
+    const stream = new StreamUsage({ messages: [] });
+    stream.see(frame({ type: 'message_start', message: { usage: { input_tokens: 9, output_tokens: 1 } } }), 1);
+    stream.see(frame({ type: 'content_block_delta' }).repeat(30), 30);
+    expect(stream.usage(false)).toMatchObject({ promptTokens: 9, completionTokens: 31 });
+    expect(stream.usage(true)).toMatchObject({ promptTokens: 9, completionTokens: 1 });
   });
 
   it('that tells nothing, or what cannot be, is counted by its events', () => {
     const stream = new StreamUsage({ messages: [{ content: 'x'.repeat(40) }] });
-    expect(stream.usage).toEqual(NO_USAGE);
+    expect(stream.usage(true)).toEqual(NO_USAGE);
     stream.see(frame({ usage: { prompt_tokens: -5, completion_tokens: 1e99 } }) + frame('say "usage": never'), 2);
-    expect(stream.usage).toMatchObject({ completionTokens: 2 });
-    expect(stream.usage.promptTokens).toBeGreaterThan(10);
+    expect(stream.usage(true)).toMatchObject({ completionTokens: 2 });
+    expect(stream.usage(true).promptTokens).toBeGreaterThan(10);
   });
 });

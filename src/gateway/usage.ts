@@ -70,9 +70,10 @@ export class StreamUsage {
     for (const line of events.split('\n')) if (line.includes(USAGE)) this.take(parseObject(line.replace(/^data:\s*/, '')));
   }
 
-  get usage(): Usage {
+  /** @param whole whether the stream came to its end; before that, what it told of its output may be less than there was */
+  usage(whole: boolean): Usage {
     const told = readUsage(this.told);
-    if (told) return { ...told, images: 0 };
+    if (told) return { ...told, images: 0, completionTokens: whole ? told.completionTokens : Math.min(Math.max(told.completionTokens, this.events), MAX_TOKENS) };
     return { ...NO_USAGE, promptTokens: this.events > 0 ? guess(promptOf(this.request)) : 0, completionTokens: Math.min(this.events, MAX_TOKENS) };
   }
 

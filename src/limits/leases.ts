@@ -20,9 +20,9 @@ interface Lease {
 }
 
 /**
- * What this process has taken from buckets ahead of need, so that most requests need not ask Redis. A limit is never
- * passed by it: what is held here is taken there. What a process that is killed held is lost, a six-hundredth of a
- * minute's rate or a two-thousandth of a budget at most.
+ * What this process has taken from buckets ahead of need, so that most requests need not ask Redis. What is held here was
+ * taken there, so that in the long run no limit is passed; held for long it may come on top of a full bucket, by a
+ * three-hundredth of a minute's rate for each process at most. What a process that is killed held is lost.
  */
 export class Leases {
   private readonly held = new LRUCache<string, Lease>({ max: 50_000 });

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { countGatewayUse } from './gateway-use.js';
-import { gatewayCost, gatewayTokens } from './metrics.js';
+import { countGatewayUse, gatewayCost, gatewayTokens } from './gateway-use.js';
 
 it('counts by provider and model, and never under more names than it can keep', async () => {
   const use = { provider: 'p', promptTokens: 10, completionTokens: 5, cost: 0.5 };

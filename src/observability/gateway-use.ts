@@ -1,11 +1,18 @@
-import { gatewayCost, gatewayTokens } from './metrics.js';
+import { Counter } from 'prom-client';
 
 /** Callers name models, and some providers answer to any name: beyond so many pairs the rest is one. */
 const PAIRS = 200;
-const seen = new Map<string, Series>();
+const OTHER = '';
+/** Counted in plain numbers, since a counter's look-up of labels would be most of what a call costs here. */
+const used = new Map<string, Used>();
 
-/** The counters of a pair, found once. */
-type Series = Record<'prompt' | 'completion' | 'cost', { inc(by: number): void }>;
+interface Used {
+  provider: string;
+  model: string;
+  prompt: number;
+  completion: number;
+  cost: number;
+}
 
 /** What a chat completion used, once it has ended. */
 export interface GatewayUse {
@@ -24,19 +31,37 @@ const addable = (value: number): number => (Number.isFinite(value) ? Math.max(va
 /** Adds to the counters of tokens and cost by provider and model; a call without an answer leaves no trace there. Never throws. */
 export function countGatewayUse({ provider, model, promptTokens, completionTokens, cost }: GatewayUse): void {
   if (promptTokens + completionTokens === 0 && cost === 0) return;
-  const series = seriesOf(provider, model);
-  series.prompt.inc(addable(promptTokens));
-  series.completion.inc(addable(completionTokens));
-  series.cost.inc(addable(cost));
+  const sum = usedOf(provider, model);
+  sum.prompt += addable(promptTokens);
+  sum.completion += addable(completionTokens);
+  sum.cost += addable(cost);
 }
 
-function seriesOf(provider: string, model: string): Series {
+function usedOf(provider: string, model: string): Used {
   const pair = `${provider}/${model}`;
-  let series = seen.get(pair);
-  if (!series) {
-    const labels = seen.size < PAIRS ? { provider, model } : { provider: 'other', model: 'other' };
-    series = { prompt: gatewayTokens.labels({ ...labels, kind: 'prompt' }), completion: gatewayTokens.labels({ ...labels, kind: 'completion' }), cost: gatewayCost.labels(labels) };
-    if (seen.size < PAIRS) seen.set(pair, series);
-  }
-  return series;
+  let found = used.get(pair);
+  if (found) return found;
+  const isOther = used.size >= PAIRS;
+  if (isOther) found = used.get(OTHER);
+  if (!found) used.set(isOther ? OTHER : pair, found = { ...(isOther ? { provider: 'other', model: 'other' } : { provider, model }), prompt: 0, completion: 0, cost: 0 });
+  return found;
 }
+
+export const gatewayTokens = new Counter({
+  name: 'triad_gateway_tokens_total', help: 'Tokens of calls that said how many they took', labelNames: ['provider', 'model', 'kind'] as const,
+  collect() {
+    this.reset();
+    for (const { provider, model, prompt, completion } of used.values()) {
+      this.inc({ provider, model, kind: 'prompt' }, prompt);
+      this.inc({ provider, model, kind: 'completion' }, completion);
+    }
+  },
+});
+
+export const gatewayCost = new Counter({
+  name: 'triad_gateway_cost_total', help: 'Cost of calls whose price is known, in the currency of the prices', labelNames: ['provider', 'model'] as const,
+  collect() {
+    this.reset();
+    for (const { provider, model, cost } of used.values()) this.inc({ provider, model }, cost);
+  },
+});

@@ -26,12 +26,18 @@ let open = 0;
  */
 export function openLogScope(fields: LogFields, work: () => void): () => void {
   open += 1;
-  storage.run({ requestId: undefined, projectId: undefined, principal: undefined, ...fields }, work);
-  return () => {
+  const close = () => {
     open -= 1;
     // Before Node 24 every promise of the process pays for as long as the storage is in use.
     if (open === 0) storage.disable();
   };
+  try {
+    storage.run({ requestId: undefined, projectId: undefined, principal: undefined, ...fields }, work);
+    return close;
+  } catch (error) {
+    close();
+    throw error;
+  }
 }
 
 /** As `openLogScope`; the scope ends with what `work` promises. */

@@ -26,14 +26,6 @@ export const webhookAttempts = new Counter({
   name: 'triad_webhook_attempts_total', help: 'Webhook attempts: delivered (2xx), refused (another status), unanswered', labelNames: ['outcome'] as const,
 });
 
-export const gatewayTokens = new Counter({
-  name: 'triad_gateway_tokens_total', help: 'Tokens of chat completions that said how many they took', labelNames: ['provider', 'model', 'kind'] as const,
-});
-
-export const gatewayCost = new Counter({
-  name: 'triad_gateway_cost_total', help: 'Cost of chat completions whose price is known, in the currency of the prices', labelNames: ['provider', 'model'] as const,
-});
-
 export const outboxRelayed = new Counter({ name: 'triad_outbox_relayed_total', help: 'Outbox rows put on queues' });
 
 export const callsWritten = new Counter({ name: 'triad_call_log_written_total', help: 'Calls written to the log' });

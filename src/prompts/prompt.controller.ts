@@ -1,5 +1,5 @@
 import { Body, Controller, Get, HttpCode, Post, Query } from '@nestjs/common';
-import { ApiBearerAuth, ApiBody, ApiOkResponse, ApiOperation, ApiPropertyOptional, ApiResponse } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiBody, ApiHeader, ApiOkResponse, ApiOperation, ApiPropertyOptional, ApiResponse } from '@nestjs/swagger';
 import { Transform, Type } from 'class-transformer';
 import { IsBoolean, IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 import { Ctx } from '../auth/carrier.js';
@@ -37,6 +37,7 @@ export class PromptController {
 
   @ApiOperation({ summary: 'Adds a version of a prompt', description: 'The first creates the prompt. A version never changes.' })
   @ApiBody({ schema: PROMPT_SCHEMAS.create, examples: { text: { value: { name: 'house/call', prompt: 'Do: {{sentence}}', labels: ['production'] } } } })
+  @ApiHeader({ name: 'idempotency-key', required: false })
   @ApiResponse({ status: 201, description: 'The version', schema: PROMPT_SCHEMAS.version })
   @Post()
   @HttpCode(201)

@@ -122,13 +122,14 @@ export class PromptService {
 
   /**
    * One version, by number or label; with neither, the one labelled `production`.
-   * @throws DomainError bad_input with both, not_found for a missing prompt, version or label.
+   * @throws DomainError bad_input with both or for what is no label, not_found for a missing prompt, version or label.
    */
   async fetch(ctx: RequestContext, name: string, by: { version?: number | null; label?: string | null }): Promise<PromptVersionEntity> {
     if (by.version != null && by.label != null) {
       throw new DomainError('bad_input', 'Give a version or a label, not both.', 'label');
     }
     const label = by.label ?? 'production';
+    if (by.version == null) checkLabel(label);
     const found = await this.prompts.findNamed(ctx, name, by.version == null ? { label } : { version: by.version });
     if (found) return found;
     const prompt = await this.prompts.findByName(ctx, name);

@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import WebSocket from 'ws';
 import type { Gateway } from './gateway.js';
 import { argument, fieldsOf, isComposite, isPlumbing, leavesOf, nameOf, type Operation, OperationBuilder, type Pick, type RootKind, waysIn } from './schema-operations.js';
-import { type Place, PLACES } from './tenant-places.js';
+import type { Place } from './tenant-place.js';
+import { PLACES } from './tenant-places.js';
 import type { World } from './tenant-world.js';
 
 export const SCHEMA = buildSchema(readFileSync('schema.graphql', 'utf8'), { assumeValidSDL: true });

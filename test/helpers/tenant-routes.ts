@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { free, fresh, own as callers, type Place, reference } from './tenant-places.js';
+import { free, fresh, own as callers, type Place, reference } from './tenant-place.js';
 import { signed, type World } from './tenant-world.js';
 
 /**
@@ -16,7 +16,20 @@ const called = [
   reference((w) => w.deployment), reference((w) => `${w.base}/1`), reference((w) => `${w.base}@champion`), reference((w) => w.tuned),
   reference((w) => `${w.provider}/${w.marker}-base`),
 ];
-const rendering = { 'body.prompt.variables': free({ sentence: 'on' }) };
+const rendering = { 'body.prompt.variables': free({ sentence: 'on' }), 'body.prompt': free() };
+/** A registered prompt: by reference, or by name. */
+const prompted: Places = {
+  'body.prompt.ref': [reference((w) => w.prompt, rendering), reference((w) => `${w.prompt}/1`, rendering)],
+  'body.prompt.name': reference((w) => `${w.marker}-prompt`, rendering),
+  ...open('body.prompt.', ['label', 'version', 'variables']),
+};
+const conversation: Places = { 'body.model': called, 'body.messages[].role': free('user'), 'body.messages[].content': free('hi'), 'body.messages[].content[]': free(), ...prompted };
+const SAMPLING = ['stream', 'max_tokens', 'temperature', 'top_p', 'n', 'seed', 'stop', 'stop[]', 'frequency_penalty', 'presence_penalty', 'logit_bias', 'stream_options', 'user'];
+
+/** Places that can name nothing, and are left out. */
+function open(before: string, names: string[]): Places {
+  return Object.fromEntries(names.map((name) => [before + name, free()]));
+}
 
 export const ROUTES: Record<string, Places> = {
   'GET /health/live': {},
@@ -70,15 +83,21 @@ export const ROUTES: Record<string, Places> = {
   },
   'GET /v1/prompts/{path}': { 'path.path': reference((w) => `${w.marker}-prompt`), 'query.label': free(), 'query.version': free() },
   'POST /v1/chat/completions': {
-    'body.model': called,
-    'body.messages[].role': free('user'),
-    'body.messages[].content': free('hi'),
-    'body.stream': free(),
-    'body.prompt.ref': [reference((w) => w.prompt, rendering), reference((w) => `${w.prompt}/1`, rendering)],
-    'body.prompt.name': reference((w) => `${w.marker}-prompt`, rendering),
-    'body.prompt.label': free(),
-    'body.prompt.version': free(),
-    'body.prompt.variables': free(),
+    ...conversation,
+    ...open('body.', [...SAMPLING, 'max_completion_tokens', 'logprobs', 'top_logprobs', 'tools[]', 'tool_choice', 'parallel_tool_calls', 'response_format', 'reasoning_effort', 'metadata', 'store', 'service_tier', 'modalities[]']),
+  },
+  'POST /v1/completions': {
+    'body.model': called, 'body.prompt': free('hi'), ...prompted,
+    ...open('body.', [...SAMPLING, 'prompt[]', 'prompt[][]', 'logprobs', 'best_of', 'echo', 'suffix']),
+  },
+  'POST /v1/embeddings': { 'body.model': called, 'body.input': free('hi'), ...open('body.', ['input[]', 'input[][]', 'dimensions', 'encoding_format', 'user']) },
+  'POST /v1/images/generations': {
+    'body.model': called, 'body.prompt': free('hi'), ...prompted,
+    ...open('body.', ['n', 'size', 'quality', 'style', 'response_format', 'output_format', 'background', 'stream', 'user']),
+  },
+  'POST /v1/messages': {
+    ...conversation, 'body.max_tokens': free(8),
+    ...open('body.', ['system', 'system[]', 'stop_sequences[]', 'stream', 'temperature', 'top_p', 'top_k', 'tools[]', 'tool_choice', 'thinking', 'metadata', 'output_config']),
   },
 };
 
@@ -93,7 +112,7 @@ export const ELSEWHERE = {
   '/internal/runs/:jobId/events': 'below: its callers are trainers',
 };
 
-interface Schema { $ref?: string; properties?: Record<string, Schema>; items?: Schema; allOf?: Schema[]; anyOf?: Schema[]; oneOf?: Schema[] }
+interface Schema { $ref?: string; type?: string | string[]; properties?: Record<string, Schema>; items?: Schema; allOf?: Schema[]; anyOf?: Schema[]; oneOf?: Schema[] }
 interface Described { parameters?: { name: string; in: string }[]; requestBody?: { content: Record<string, { schema: Schema }> } }
 export const DOCUMENT = JSON.parse(readFileSync('openapi.json', 'utf8')) as { paths: Record<string, Record<string, Described>>; components?: { schemas?: Record<string, Schema> } };
 
@@ -107,8 +126,8 @@ export const documentedRoutes = (): string[] =>
 function leaves(schema: Schema, at: string): string[] {
   const { properties, items, $ref } = schema;
   if ($ref) return leaves(DOCUMENT.components!.schemas![$ref.split('/').at(-1)!]!, at);
-  const parts = [...schema.allOf ?? [], ...schema.anyOf ?? [], ...schema.oneOf ?? []];
-  if (parts.some((part) => part.properties ?? part.$ref ?? part.items)) return [...new Set(parts.flatMap((part) => leaves(part, at)))];
+  const parts = [...schema.allOf ?? [], ...schema.anyOf ?? [], ...schema.oneOf ?? []].filter(({ type }) => type !== 'null');
+  if (parts.length > 0 && !properties) return [...new Set(parts.flatMap((part) => leaves(part, at)))];
   if (items) return leaves(items, `${at}[]`);
   if (properties) return Object.entries(properties).flatMap(([name, each]) => leaves(each, `${at}.${name}`));
   return [at];

@@ -18,6 +18,7 @@ const OTHER_SUBGRAPH = `
 const LISTS: Record<string, string> = {
   Prompt: 'prompts { nodes { found: id } }', Model: 'models { nodes { found: id } }', Dataset: 'datasets { nodes { found: id } }', FineTuneJob: 'fineTuneJobs { nodes { found: id } }',
   EvaluationSuite: 'evaluationSuites { nodes { found: id } }', EvaluationRun: 'evaluationRuns { nodes { found: id } }', Provider: 'providers { nodes { found: id } }', Deployment: 'deployments { nodes { found: id } }',
+  Experiment: 'experiments { nodes { found: id } }',
   PromptVersion: 'prompts { nodes { versions { nodes { found: id } } } }', ModelVersion: 'models { nodes { versions { nodes { found: id } } } }', DatasetVersion: 'datasets { nodes { versions { nodes { found: id } } } }',
 };
 

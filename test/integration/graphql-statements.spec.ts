@@ -23,9 +23,11 @@ const SHORT_LISTS = new Set([
   'WebhookDelivery.attempts', 'WebhookEndpoint.eventTypes',
 ]);
 /** Arguments of fields that do not answer without; `$endpoint` is the seeded one. */
-const ARGUMENTS: Record<string, string> = { 'FineTuneJob.metrics': '(name: "loss")', 'Query.webhookDeliveries': '(first: 100, endpointId: $endpoint)' };
+const ARGUMENTS: Record<string, string> = { 'FineTuneJob.metrics': '(name: "loss")', 'Query.webhookDeliveries': '(first: 50, endpointId: $endpoint)' };
 /** Of the platform, so that no project's key lists it. */
 const PLATFORM_LISTS = new Set(['projects']);
+/** What is read for the request, whatever it asks, and remembered for a while: the key, its use, and its limits. */
+const OF_THE_REQUEST = /FROM api_keys WHERE hash = \$1|UPDATE api_keys SET last_used_at|project\.limits AS project/;
 const isConnection = (field: GraphQLField<unknown, unknown>) => getNamedType(field.type).name.endsWith('Connection');
 
 /** A field of a type, and a document that asks it of every row of a list. */
@@ -44,7 +46,7 @@ function fieldsOfLists(schema: GraphQLSchema): Asked[] {
     queue.push(type);
   };
   for (const field of Object.values(schema.getQueryType()!.getFields()).filter((each) => isConnection(each) && !PLATFORM_LISTS.has(each.name))) {
-    reach(nodeOf(field), (inner) => `{ list: ${field.name}${ARGUMENTS[`Query.${field.name}`] ?? '(first: 100)'} { nodes { ${inner} } } }`);
+    reach(nodeOf(field), (inner) => `{ list: ${field.name}${ARGUMENTS[`Query.${field.name}`] ?? '(first: 50)'} { nodes { ${inner} } } }`);
   }
   const asked: Asked[] = [];
   for (let type = queue.shift(); type; type = queue.shift()) {
@@ -61,6 +63,7 @@ function fieldsOfLists(schema: GraphQLSchema): Asked[] {
   return asked;
 }
 
+const textOf = (query: unknown): string => (typeof query === 'string' ? query : String((query as { text?: string }).text));
 const nodeOf = (connection: GraphQLField<unknown, unknown>) => getNamedType((getNamedType(connection.type) as GraphQLObjectType).getFields()['nodes']!.type) as GraphQLObjectType;
 
 describe('SQL statements of a list', () => {
@@ -82,19 +85,19 @@ describe('SQL statements of a list', () => {
   afterAll(() => gateway.stop());
 
   /** Statements of a document, and the rows of its list. */
-  const count = async (document: string, key: string): Promise<{ statements: number; rows: number }> => {
+  const count = async (document: string, key: string): Promise<{ statements: string[]; rows: number }> => {
     const [query, variables] = document.includes('$endpoint') ? [`query ($endpoint: ID!) ${document}`, { endpoint: endpoints[key] }] : [document, {}];
     const before = statements.mock.calls.length;
     const rows = (await gateway.graphql(query, variables, key))['list'].nodes.length;
-    return { statements: statements.mock.calls.length - before, rows };
+    return { statements: statements.mock.calls.slice(before).map(([query]) => textOf(query)).filter((text) => !OF_THE_REQUEST.test(text)), rows };
   };
-  /** Null when they are equal; other work in the process may add to a count, but not each time. */
+  /** Null when there are as many; other work in the process may add to them, but not each time. */
   const growth = async ({ field, document }: Asked): Promise<object | null> => {
     let seen = null;
     for (let time = 0; time < 3; time++) {
       const [few, many] = [await count(document, gateway.key), await count(document, gateway.otherKey)];
       expect([field, few.rows, many.rows]).toEqual([field, FEW, MANY]);
-      if (few.statements === many.statements) return null;
+      if (few.statements.length === many.statements.length) return null;
       seen = { field, few: few.statements, many: many.statements };
     }
     return seen;
@@ -112,7 +115,7 @@ describe('SQL statements of a list', () => {
   });
 
   it('are counted: a list costs at least one', async () => {
-    expect((await count('{ list: prompts { nodes { versions { nodes { labels } } } } }', gateway.key)).statements).toBeGreaterThanOrEqual(4);
+    expect((await count('{ list: prompts { nodes { versions { nodes { labels } } } } }', gateway.key)).statements.length).toBeGreaterThanOrEqual(4);
   });
 
   it('can be asked of every field without further arguments, or with those written here', () => {

@@ -169,7 +169,7 @@ describe('what an operator sees', () => {
     it('lists the queues, and changes nothing', async () => {
       const answer = await fetch(`${gateway.url}/admin/queues/api/queues`, { headers: { authorization: `Bearer ${gateway.key}` } });
       const { queues } = await answer.json() as { queues: { name: string; readOnlyMode: boolean }[] };
-      expect(queues.map(({ name, readOnlyMode }) => [name, readOnlyMode])).toEqual([['fine-tune', true], ['evaluation', true], ['webhook', true]]);
+      expect(queues.map(({ name, readOnlyMode }) => [name, readOnlyMode])).toEqual([['fine-tune', true], ['evaluation', true], ['experiment', true], ['webhook', true]]);
       const pause = await fetch(`${gateway.url}/admin/queues/api/queues/fine-tune/pause`, { method: 'PUT', headers: basic(gateway.key) });
       expect(pause.status).toBe(405);
     });

@@ -10,7 +10,9 @@ import { type Gateway, startGateway } from '../helpers/gateway.js';
 import { seedProject } from '../helpers/seed.js';
 
 const ROWS = 12;
-const PAGE = 'edges { cursor node { id } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }';
+/** What names a row where that is no id. */
+const NAMED_BY: Record<string, string> = { exportPrompts: 'path' };
+const pageOf = (list: string): string => `edges { cursor node { id${list in NAMED_BY ? `: ${NAMED_BY[list]!}` : ''} } } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }`;
 /** Filters, each with the number of the seeded rows that pass it. */
 const FILTERS: [list: string, filter: string, rows: number][] = [
   ['prompts', 'namePrefix: "thing-00"', 10], ['prompts', 'nameContains: "ING-01"', 2], ['prompts', 'nameContains: "%"', 0], ['prompts', 'type: text', 0],
@@ -44,7 +46,7 @@ describe('a list', () => {
   });
   afterAll(() => gateway.stop());
 
-  const page = async (list: string, args: string) => (await gateway.graphql(`{ list: ${list}(${required[list] ?? ''} ${args}) { ${PAGE} } }`))['list'];
+  const page = async (list: string, args: string) => (await gateway.graphql(`{ list: ${list}(${required[list] ?? ''} ${args}) { ${pageOf(list)} } }`))['list'];
   const ids = (answer: any): string[] => answer.edges.map((edge: any) => edge.node.id);
 
   it('comes whole and in one order, page by page, forwards and backwards, whatever it is sorted by', async () => {

@@ -17,7 +17,7 @@ describe('failures of HTTP itself', () => {
     ['a body that is no JSON', chat('{"model": '), 400, 'bad_input'],
     ['an empty body', chat(''), 400, 'bad_input'],
     ['a body that would change a prototype', chat('{"__proto__": {"a": 1}}'), 400, 'bad_input'],
-    ['a list for an object', chat('[]'), 400, 'bad_input'],
+    ['a list for an object', chat('[]'), 400, 'invalid_type'],
     ['another content type', chat('<a/>', { 'content-type': 'application/xml' }), 415, 'unsupported_media_type'],
     ['a content type that is none', chat('{}', { 'content-type': '@' }), 415, 'unsupported_media_type'],
     ['a body too large', chat(`{"a": "${'x'.repeat(8 * 1024 * 1024)}"}`), 413, 'too_large'],

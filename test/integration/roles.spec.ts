@@ -72,6 +72,10 @@ const QUERIES: Record<string, Caller> = { apiKeys: 'admin', auditEntries: 'admin
 /** REST routes that change or compute something. */
 const ROUTES: Record<string, Caller> = {
   'post /v1/chat/completions': 'viewer',
+  'post /v1/completions': 'viewer',
+  'post /v1/embeddings': 'viewer',
+  'post /v1/images/generations': 'viewer',
+  'post /v1/messages': 'viewer',
   'post /v1/feedback': 'annotator',
   'post /v1/files': 'editor',
   'delete /v1/files/{id}': 'editor',

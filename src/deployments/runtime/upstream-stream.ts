@@ -2,19 +2,20 @@ import type { Dispatcher } from 'undici';
 
 /** Where a stream's bytes go. */
 export interface StreamSink {
-  /** @returns false when it would rather have no more until `resume` is called */
-  write(chunk: Buffer): boolean;
+  write(chunk: Buffer): void;
   end(): void;
   /** The stream broke off, fell silent for too long, or was aborted. */
   fail(error: Error): void;
 }
 
-/** The body of an answer that goes on, pushed to a sink as it comes. Until there is a sink the upstream is held back. */
+/**
+ * The body of an answer that goes on, pushed to a sink as it comes. It is never held back: undici 7 ends the process when
+ * a connection is closed while it is paused (nodejs/undici issue 5360). A sink that cannot follow aborts.
+ */
 export class UpstreamStream {
   private sink: StreamSink | null = null;
   private early: Buffer[] = [];
   private over: { error: Error | null } | null = null;
-
   private beginning: { resolve: () => void; reject: (error: Error) => void } | null = null;
 
   constructor(private readonly controller: Dispatcher.DispatchController) {}
@@ -31,17 +32,15 @@ export class UpstreamStream {
     for (const chunk of this.early) sink.write(chunk);
     this.early = [];
     if (this.over) this.finish();
-    else this.resume();
   }
 
   push(chunk: Buffer): void {
-    if (!this.sink) {
-      this.early.push(chunk);
-      this.controller.pause();
-      this.beginning?.resolve();
-    } else if (!this.sink.write(chunk)) {
-      this.controller.pause();
+    if (this.sink) {
+      this.sink.write(chunk);
+      return;
     }
+    this.early.push(chunk);
+    this.beginning?.resolve();
   }
 
   end(): void {
@@ -52,10 +51,6 @@ export class UpstreamStream {
   fail(error: Error): void {
     this.over = { error };
     this.finish();
-  }
-
-  resume(): void {
-    if (this.controller.paused && !this.over) this.controller.resume();
   }
 
   /** Ends the connection to the upstream; the sink hears of it as a failure. */

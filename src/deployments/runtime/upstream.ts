@@ -107,7 +107,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (status < 200) return;
     this.status = status;
     this.headers = headers;
-    if (status !== 200 || !headers['content-type']?.startsWith('text/event-stream')) return;
+    if (status !== 200 || !String(headers['content-type']).startsWith('text/event-stream')) return;
     this.stream = new UpstreamStream(controller);
     this.resolve({ status, headers, stream: this.stream });
   }
