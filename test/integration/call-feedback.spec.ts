@@ -43,7 +43,7 @@ describe('feedback on calls', () => {
   it('names no call by a request id that several have, and says which they are', async () => {
     const records = await logCalls(gateway, ...Array.from({ length: 12 }, () => ({ requestId: 'turn-1' })));
     const newest = records.map(({ id }) => id).sort().reverse();
-    const named = `"turn-1": ${newest.slice(0, 10).join(', ')} and older ones. Say by callId`;
+    const named = `"turn-1": ${newest.slice(0, 10).join(', ')} and older ones. Say by call_id`;
     await expect(add({ requestId: 'turn-1', thumb: true })).rejects.toMatchObject({ code: 'conflict', message: expect.stringContaining(named) });
     const response = await post({ request_id: 'turn-1', thumb: true });
     expect(response.status).toBe(409);
