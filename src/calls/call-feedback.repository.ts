@@ -22,6 +22,15 @@ export type NewFeedback = Omit<CallFeedbackEntity, 'id' | 'projectId' | 'princip
 
 const ORDERS = { created_at: byCreation('feedback') };
 
+const STRAY = `
+  WITH seen AS (SELECT id, project_id, call_id FROM call_feedback WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3),
+  gone AS (
+    DELETE FROM call_feedback USING seen WHERE call_feedback.id = seen.id
+      AND NOT EXISTS (SELECT FROM calls WHERE calls.project_id = seen.project_id AND calls.id = seen.call_id)
+    RETURNING call_feedback.id
+  )
+  SELECT (SELECT max(id) FROM seen) AS last, (SELECT count(*)::int FROM gone) AS removed`;
+
 @Injectable()
 export class CallFeedbackRepository {
   constructor(private readonly database: Database) {}
@@ -47,6 +56,17 @@ export class CallFeedbackRepository {
   on(ctx: RequestContext, callIds: readonly string[]): Promise<CallFeedbackEntity[]> {
     return this.database.manager(ctx).createQueryBuilder(CallFeedbackEntity, 'feedback').where({ projectId: ctx.projectId })
       .andWhere('feedback.callId = ANY(:callIds)', { callIds }).orderBy('feedback.id').getMany();
+  }
+
+  /**
+   * Removes feedback, of any project, on calls that are not in the log.
+   * @param after id of the feedback that was looked at last
+   * @param before only feedback with lower ids is looked at
+   * @returns the id to go on after, and how many were removed.
+   */
+  async removeStray(after: string, before: string, limit: number): Promise<{ last: string; removed: number }> {
+    const [{ last, removed }] = await this.database.platform.query<[{ last: string | null; removed: number }]>(STRAY, [after, before, limit]);
+    return { last: last ?? after, removed };
   }
 
   private matching(ctx: RequestContext, { filter }: FeedbackListArgs) {

@@ -1,25 +1,26 @@
 import { type BeforeApplicationShutdown, Inject, Injectable, Logger } from '@nestjs/common';
 import { createHmac } from 'node:crypto';
-import { setImmediate as yieldNow, setTimeout as wait } from 'node:timers/promises';
+import { setTimeout as wait } from 'node:timers/promises';
 import { CONFIG, type Config } from '../config/config.js';
 import { callsBuffered, callsDropped, callsWritten } from '../observability/metrics.js';
+import { withinBounds } from './call-bounds.js';
 import type { CallLogging, CallRecord } from './call-record.js';
 import { CallRowsRepository, isRefused } from './call-rows.repository.js';
 import { type CallSettings, CallSettingsService } from './call-settings.service.js';
-import { rowOf, sizeOf } from './call-row.js';
+import { LATER, Pass, type Prepared, type Task } from './call-pass.js';
+import { bareRowOf, needsWork, plainRowOf, rowOf, sizeOf } from './call-row.js';
 
 /** How long a call waits for others to be written with. */
 const FLUSH_MS = 250;
 /** Rows of a statement, and characters: whichever is reached first. */
 const BATCH_ROWS = 1_000;
 const BATCH_CHARACTERS = 2_000_000;
-/** How long the process' one thread is held at a time. */
-const SLICE_MS = 4;
 const RETRY_MS = 1_000;
 /** How long a process that ends waits for the rest to be written. */
 const DRAIN_MS = 5_000;
 
-const dropped = { buffer_full: callsDropped.labels('buffer_full'), refused: callsDropped.labels('refused'), shutdown: callsDropped.labels('shutdown') };
+/** `texts`: the call is in the log without them. */
+const dropped = { texts: callsDropped.labels('texts'), buffer_full: callsDropped.labels('buffer_full'), refused: callsDropped.labels('refused'), shutdown: callsDropped.labels('shutdown') };
 
 /**
  * Writes calls to Postgres in batches: who adds one waits for nothing. Memory is bounded in rows and bytes; when it is full
@@ -30,6 +31,8 @@ export class CallLog implements BeforeApplicationShutdown {
   private readonly logger = new Logger(CallLog.name);
   private queue: CallRecord[] = [];
   private sizes: number[] = [];
+  /** How many the last pass put off to the next. */
+  private postponed = 0;
   /** Those in the queue, and those being written. */
   private held = { rows: 0, bytes: 0 };
   private timer: NodeJS.Timeout | null = null;
@@ -55,7 +58,8 @@ export class CallLog implements BeforeApplicationShutdown {
   }
 
   /** Takes a call that has ended; it is not to be changed any more. Never throws, and waits for nothing. */
-  add(record: CallRecord): void {
+  add(given: CallRecord): void {
+    const record = withinBounds(given, (key) => this.pseudonym(given.projectId, key));
     const bytes = sizeOf(record);
     const { held } = this;
     if (this.closed) return dropped.shutdown.inc();
@@ -70,7 +74,7 @@ export class CallLog implements BeforeApplicationShutdown {
   /** Writes what has been added so far, and waits for it, however long Postgres is away. */
   async flush(): Promise<void> {
     await this.writing;
-    await this.write();
+    do await this.write(); while (this.postponed > 0 && !this.closed);
   }
 
   /** After the last request and job, before the connections are closed. */
@@ -95,70 +99,80 @@ export class CallLog implements BeforeApplicationShutdown {
 
   private async writeQueue(): Promise<void> {
     const { queue, sizes } = this;
-    [this.queue, this.sizes] = [[], []];
-    const slice = new Slice();
+    [this.queue, this.sizes, this.postponed] = [[], [], 0];
+    const pass = new Pass();
     let batch: string[] = [];
-    let [first, characters] = [0, 0];
+    let [rows, bytes, characters] = [0, 0, 0];
     for (let index = 0; index < queue.length; index += 1) {
-      const preparing = this.prepare(queue[index]!, slice);
+      const record = queue[index]!;
+      const preparing = this.prepare(record, pass);
       const row = preparing instanceof Promise ? await preparing : preparing;
       queue[index] = undefined!; // the row is enough; what was asked and answered may go
-      if (row !== null) characters += batch.push(row) && row.length;
+      if (row === LATER) this.postpone(record, sizes[index]!);
+      else [rows, bytes] = [rows + 1, bytes + sizes[index]!];
+      if (typeof row === 'string') characters += batch.push(row) && row.length;
       if (index + 1 < queue.length && batch.length < BATCH_ROWS && characters < BATCH_CHARACTERS) continue;
       if (batch.length > 0) await this.untilDone(() => this.insert(batch));
       if (this.closed) return;
-      this.held.rows -= index + 1 - first;
-      for (; first <= index; first += 1) this.held.bytes -= sizes[first]!;
-      [batch, characters] = [[], 0];
+      this.held.rows -= rows;
+      this.held.bytes -= bytes;
+      batch = [];
+      [rows, bytes, characters] = [0, 0, 0];
       callsBuffered.set(this.held.rows);
     }
   }
 
-  /** Sync where nothing takes long. @returns null for a call that is not to be kept. */
-  private prepare(record: CallRecord, slice: Slice): string | null | Promise<string | null> {
+  private postpone(record: CallRecord, bytes: number): void {
+    this.postponed += 1;
+    this.queue.push(record);
+    this.sizes.push(bytes);
+  }
+
+  /** Sync where nothing takes long. */
+  private prepare(record: CallRecord, pass: Pass): Prepared | Promise<Prepared> {
     try {
       const settings = this.settings.of(record.projectId);
-      if (settings instanceof Promise) {
-        settings.catch(() => undefined); // it is asked for again until it is known
-        return this.prepareInTime(record, slice);
-      }
-      if (slice.isOver()) return this.prepareInTime(record, slice);
-      if (settings.mode === 'off') return null;
-      const work = this.rowOf(record, settings);
-      for (let step = work.next(); ; step = work.next()) {
-        if (step.done) return step.value;
-        if (slice.isOver()) return this.finish(record, work, slice);
-      }
+      if (!(settings instanceof Promise)) return pass.isOver() ? this.prepareInTime(record, pass) : this.rowOf(record, settings, pass);
+      settings.catch(() => undefined); // it is asked for again until it is known
+      return this.prepareInTime(record, pass);
     } catch (error) {
       return this.refuse(record, error);
     }
   }
 
-  private async prepareInTime(record: CallRecord, slice: Slice): Promise<string | null> {
-    await slice.letOthersRun();
-    const settings = await this.untilDone(() => this.settings.of(record.projectId));
-    return settings && settings.mode !== 'off' ? this.finish(record, this.rowOf(record, settings), slice) : null;
-  }
-
-  private async finish(record: CallRecord, work: Generator<void, string>, slice: Slice): Promise<string | null> {
+  private async prepareInTime(record: CallRecord, pass: Pass): Promise<Prepared> {
     try {
-      for (let step = work.next(); ; step = work.next()) {
-        if (step.done) return step.value;
-        if (slice.isOver()) await slice.letOthersRun();
-      }
+      await pass.letOthersRun();
+      const settings = await this.untilDone(() => this.settings.of(record.projectId));
+      return settings && await this.rowOf(record, settings, pass);
     } catch (error) {
       return this.refuse(record, error);
     }
+  }
+
+  private rowOf(record: CallRecord, settings: CallSettings, pass: Pass): Prepared | Promise<Prepared> {
+    if (settings.mode === 'off') return null;
+    if (!needsWork(record, settings)) return plainRowOf(record);
+    const pseudonym = (key: string) => this.pseudonym(record.projectId, key);
+    const bare = () => {
+      dropped.texts.inc();
+      return bareRowOf(record, settings, pseudonym);
+    };
+    if (pass.hadShare(record.projectId)) return this.isPressed() ? bare() : LATER;
+    const task: Task = { projectId: record.projectId, work: rowOf(record, settings, this.config.TRIAD_CALL_LOG_BODY_LIMIT, pseudonym), bare, used: 0 };
+    return pass.run(task) ?? pass.finish(task).catch((error: unknown) => this.refuse(record, error));
+  }
+
+  /** Whether what is postponed would soon take the place of others' calls, or be lost. */
+  private isPressed(): boolean {
+    const { TRIAD_CALL_LOG_BUFFER_ROWS: rows, TRIAD_CALL_LOG_BUFFER_BYTES: bytes } = this.config;
+    return this.closing.signal.aborted || this.held.rows > rows / 2 || this.held.bytes > bytes / 2;
   }
 
   private refuse(record: CallRecord, error: unknown): null {
     dropped.refused.inc();
     this.logger.error(`A call cannot be written to the log (${String(error)}): ${record.id}`);
     return null;
-  }
-
-  private rowOf(record: CallRecord, settings: CallSettings): Generator<void, string> {
-    return rowOf(record, settings, this.config.TRIAD_CALL_LOG_BODY_LIMIT, (key) => this.pseudonym(record.projectId, key));
   }
 
   /** The same for the same key of a project; nobody without the server's secret can tell whose it is, or try names out. */
@@ -200,17 +214,3 @@ export class CallLog implements BeforeApplicationShutdown {
 }
 
 const idOf = (row: string): string => (JSON.parse(row) as { id: string }).id;
-
-/** A stretch of time in which nothing else in the process runs. */
-class Slice {
-  private endsAt = performance.now() + SLICE_MS;
-
-  isOver(): boolean {
-    return performance.now() >= this.endsAt;
-  }
-
-  async letOthersRun(): Promise<void> {
-    await yieldNow();
-    this.endsAt = performance.now() + SLICE_MS;
-  }
-}

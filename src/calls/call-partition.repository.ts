@@ -46,6 +46,12 @@ export const daysAfter = (day: Date, days: number): Date => new Date(day.getTime
 export class CallPartitionRepository {
   constructor(private readonly database: Database) {}
 
+  /** What time it is for all processes. */
+  async now(): Promise<Date> {
+    const [{ now }] = await this.database.platform.query<[{ now: Date }]>('SELECT now()');
+    return now;
+  }
+
   /** Days that have a partition, such as `d20261125`. */
   async existing(): Promise<Set<string>> {
     return new Set((await this.database.platform.query<{ name: string }[]>(PARTITIONS)).map(({ name }) => name));

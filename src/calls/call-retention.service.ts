@@ -24,11 +24,11 @@ export class CallRetentionService implements OnApplicationBootstrap {
     await this.ensureDays().catch((error: unknown) => this.logger.warn(`The days of the log are not made yet: ${String(error)}`));
   }
 
-  /** @returns how many days were made or dropped, and rows deleted. */
+  /** By Postgres' clock: one of a process that is ahead would delete what is to be kept. @returns how many days were made or dropped, and rows deleted. */
   @Reconciles()
   async keep(): Promise<number> {
     if (performance.now() < this.dueAt) return 0;
-    const done = await this.keepAt(new Date());
+    const done = await this.keepAt(await this.partitions.now());
     if (done === 0) this.dueAt = performance.now() + EVERY_MS;
     return done;
   }
@@ -42,7 +42,8 @@ export class CallRetentionService implements OnApplicationBootstrap {
     return made + dropped + await this.partitions.deleteOld(today, fallback, DELETE_BATCH);
   }
 
-  private ensureDays(now = new Date()): Promise<number> {
+  private async ensureDays(at?: Date): Promise<number> {
+    const now = at ?? await this.partitions.now();
     return this.partitions.ensure(daysAfter(startOfDay(now), -1), AHEAD + 2);
   }
 }

@@ -27,7 +27,7 @@ const GROUPS: Record<StatsGroup, string> = {
   arm: 'call.arm', errorCode: 'call.errorCode',
   hour: `to_char(call.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:00:00"Z"')`, day: `to_char(call.at AT TIME ZONE 'UTC', 'YYYY-MM-DD')`,
 };
-export const MAX_GROUPS = 1_000;
+const MAX_GROUPS = 1_000;
 
 export interface CallStatsRow {
   key: string | null;
@@ -49,8 +49,10 @@ export class CallRepository {
     return this.database.manager(ctx).findOneBy(CallEntity, { projectId: ctx.projectId, id });
   }
 
-  findByRequestId(ctx: RequestContext, requestId: string): Promise<CallEntity | null> {
-    return this.database.manager(ctx).findOne(CallEntity, { where: { projectId: ctx.projectId, requestId }, order: { id: 'DESC' } });
+  /** Ids of the calls of a request, newest first. */
+  async idsOfRequest(ctx: RequestContext, requestId: string, limit: number): Promise<string[]> {
+    const calls = await this.database.manager(ctx).find(CallEntity, { select: { id: true }, where: { projectId: ctx.projectId, requestId }, order: { id: 'DESC' }, take: limit });
+    return calls.map(({ id }) => id);
   }
 
   findByIds(ctx: RequestContext, ids: readonly string[]): Promise<CallEntity[]> {

@@ -94,7 +94,7 @@ export class CallFeedbackResolver {
   }
 
   @RequiresRole('annotator')
-  @Mutation(() => CallFeedback, { description: 'Judges a call, which may have ended just now. Errors: bad_input, not_found.' })
+  @Mutation(() => CallFeedback, { description: 'Judges a call, which may have ended just now. Errors: bad_input, not_found, conflict when several calls have the request id.' })
   addCallFeedback(@Ctx() ctx: RequestContext, @Args() args: AddCallFeedbackArgs) {
     return this.feedback.add(ctx, args);
   }

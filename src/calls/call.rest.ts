@@ -1,6 +1,7 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
 import { ArrayMaxSize, IsBoolean, IsDate, IsIn, IsInt, IsNumber, IsObject, IsOptional, IsString, isRFC3339, Matches, Max, MaxLength, Min } from 'class-validator';
+import { DomainError } from '../common/errors.js';
 import type { FeedbackInput } from './call-feedback.service.js';
 import type { CallFilter } from './call-filter.js';
 import { OPERATIONS, type Operation } from './call-record.js';
@@ -11,9 +12,9 @@ const CALL_ID = 'call_01kaxw8k2ze0wr3r1d1hyqv0aa';
 
 /** Body of POST /v1/feedback. */
 export class FeedbackBody {
-  @ApiPropertyOptional({ type: String, description: 'Header x-triad-call-id of the answer; taken even before the call is in the log', example: CALL_ID })
+  @ApiPropertyOptional({ type: String, description: 'Header x-triad-call-id of the answer; taken even before the call is in the log; removed if that does not come within an hour', example: CALL_ID })
   @IsOptional() @IsString() @MaxLength(200) call_id?: string | null;
-  @ApiPropertyOptional({ type: String, description: 'Without call_id: header x-request-id' }) @IsOptional() @IsString() @MaxLength(200) request_id?: string | null;
+  @ApiPropertyOptional({ type: String, description: 'Without call_id: header x-request-id of a call that is in the log; conflict when several have it' }) @IsOptional() @IsString() @MaxLength(200) request_id?: string | null;
   @ApiPropertyOptional({ type: Number, description: 'On a scale of your own', example: 0.9 }) @IsOptional() @IsNumber() score?: number | null;
   @ApiPropertyOptional({ type: Boolean, description: 'Whether the answer is good', example: true }) @IsOptional() @IsBoolean() thumb?: boolean | null;
   @ApiPropertyOptional({ type: String }) @IsOptional() @IsString() comment?: string | null;
@@ -27,6 +28,19 @@ export const feedbackOf = (body: FeedbackBody): FeedbackInput => ({
   callId: body.call_id, requestId: body.request_id, score: body.score, thumb: body.thumb, comment: body.comment, correctedAnswer: body.corrected_answer,
   preferredOverCallId: body.preferred_over_call_id, preferredOverAnswer: body.preferred_over_answer, metadata: body.metadata,
 });
+
+/** Fields of the body that have another name in FeedbackInput. */
+const FIELDS: Record<string, string> = {
+  callId: 'call_id', requestId: 'request_id', correctedAnswer: 'corrected_answer', preferredOverCallId: 'preferred_over_call_id', preferredOverAnswer: 'preferred_over_answer',
+};
+const FIELD = new RegExp(`\\b(?:${Object.keys(FIELDS).join('|')})\\b`, 'g');
+
+/** The same error, naming fields as the caller of REST wrote them. */
+export function throwInRestWords(error: unknown): never {
+  if (!(error instanceof DomainError)) throw error;
+  const named = (text: string) => text.replace(FIELD, (field) => FIELDS[field]!);
+  throw new DomainError(error.code, named(error.message), error.param === null ? null : named(error.param), error.openaiCode);
+}
 
 export const feedbackObject = (feedback: CallFeedbackEntity) => ({
   id: feedback.id, object: 'call.feedback' as const, call_id: feedback.callId, created_at: Math.floor(feedback.createdAt.getTime() / 1000), principal: feedback.principal,

@@ -168,8 +168,8 @@ export class CallLoggingSettings {
 
 @ArgsType()
 export class AddCallFeedbackArgs {
-  @Field(() => ID, { nullable: true, description: 'Header x-triad-call-id of the answer. Taken even before the call is in the log.' }) @IsOptional() @IsString() callId?: string | null;
-  @Field(() => String, { nullable: true, description: 'Without callId: header x-request-id.' }) @IsOptional() @IsString() @MaxLength(200) requestId?: string | null;
+  @Field(() => ID, { nullable: true, description: 'Header x-triad-call-id of the answer. Taken even before the call is in the log; removed if that does not come within an hour.' }) @IsOptional() @IsString() callId?: string | null;
+  @Field(() => String, { nullable: true, description: 'Without callId: header x-request-id of a call that is in the log; conflict when several have it.' }) @IsOptional() @IsString() @MaxLength(200) requestId?: string | null;
   @Field(() => Float, { nullable: true, description: 'On a scale of your own.' }) @IsOptional() @IsNumber() score?: number | null;
   @Field(() => Boolean, { nullable: true, description: 'Whether the answer is good.' }) @IsOptional() @IsBoolean() thumb?: boolean | null;
   @Field(() => String, { nullable: true }) @IsOptional() @IsString() comment?: string | null;

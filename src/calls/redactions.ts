@@ -2,11 +2,15 @@ import { RE2JS } from 're2js';
 import { DomainError } from '../common/errors.js';
 import type { Redaction } from './call.entity.js';
 
-/** Finds what is to be hidden. Both kinds take time linear in the text. */
+/** Finds what is to be hidden. Both kinds take time linear in the text for each match. */
 interface Finder {
   replacement: string;
-  /** Where the first match that starts at `from` or later lies in `text`; null: there is none. */
+  /** Where the first match that starts at `from` or later lies in `text`, which may be empty; null: there is none. */
   find: (text: string, from: number) => { start: number; end: number } | null;
+  /** Characters that are searched at once. */
+  window: number;
+  /** Characters beyond them that are looked at: a longer match may be missed where two windows meet. */
+  overlap: number;
 }
 
 /** As a caller sets it. */
@@ -39,21 +43,24 @@ export const BUILT_IN: Record<string, BuiltIn> = {
 
 const MAX_REDACTIONS = 50;
 const MAX_PATTERN = 1_000;
-/** Instructions of a compiled pattern: what a character may cost. */
-const MAX_PROGRAM = 2_000;
+/** Instructions of a compiled pattern, and of a project's together: what a character may cost. */
+const MAX_PROGRAM = 500;
+const MAX_PROGRAMS = 2_000;
 
 /** @throws DomainError bad_input saying which is wrong, where and why. */
 export function checkRedactions(given: readonly RedactionInput[]): Redaction[] {
   if (given.length > MAX_REDACTIONS) throw new DomainError('bad_input', `There are ${given.length} redactions; a project may have ${MAX_REDACTIONS}.`, 'redactions');
   const twice = given.find(({ name }, index) => given.findIndex((other) => other.name === name) !== index);
   if (twice) throw new DomainError('bad_input', `Two redactions are named ${JSON.stringify(twice.name)}; each needs a name of its own.`, 'redactions');
+  let steps = 0;
   return given.map(({ name, pattern, replacement }) => {
     if (!/^[\w.-]{1,64}$/.test(name)) throw new DomainError('bad_input', `${JSON.stringify(name.slice(0, 100))} is no name for a redaction: use 1–64 letters, digits, '_', '.', '-'.`, 'redactions');
     if (replacement != null && replacement.length > 200) throw new DomainError('bad_input', `The replacement of ${name} has ${replacement.length} characters; at most 200 are allowed.`, 'redactions');
     if (pattern == null && !Object.hasOwn(BUILT_IN, name)) {
       throw new DomainError('bad_input', `${JSON.stringify(name)} has no pattern, and is none of those built in: ${Object.keys(BUILT_IN).join(', ')}.`, 'redactions');
     }
-    if (pattern != null) compile(name, pattern);
+    if (pattern != null) steps += compile(name, pattern).programSize();
+    if (steps > MAX_PROGRAMS) throw new DomainError('bad_input', `The patterns up to ${name} are too large together (${steps} steps when their repetitions are written out; at most ${MAX_PROGRAMS} in a project). Shorten them, or name one that is built in.`, 'redactions');
     return { name, pattern: pattern ?? null, replacement: replacement ?? `[${name}]` };
   });
 }
@@ -77,19 +84,30 @@ function compile(name: string, pattern: string): RE2JS {
 /** Makes what applies a project's redactions, in their order. */
 export function findersOf(redactions: readonly Redaction[]): Finder[] {
   return redactions.flatMap(({ name, pattern, replacement }) => {
-    if (pattern !== null) return [{ replacement, find: re2Finder(RE2JS.compile(pattern)) }];
+    if (pattern !== null) return [re2Finder(replacement, RE2JS.compile(pattern))];
     const builtIn = Object.hasOwn(BUILT_IN, name) ? BUILT_IN[name] : undefined;
-    return builtIn ? [{ replacement, find: builtInFinder(builtIn) }] : [];
+    return builtIn ? [{ replacement, find: builtInFinder(builtIn), window: 8_192, overlap: MAX_OVERLAP }] : [];
   });
 }
 
-const re2Finder = (compiled: RE2JS): Finder['find'] => (text, from) => {
-  const matcher = compiled.matcher(text);
-  for (let at = from; at <= text.length && matcher.find(at); at = matcher.end() + 1) {
-    if (matcher.end() > matcher.start()) return { start: matcher.start(), end: matcher.end() };
-  }
-  return null;
-};
+const MAX_OVERLAP = 1_024;
+const MIN_OVERLAP = 256;
+/** What a search of an own pattern may take, and what a character takes at worst: alone, and for each instruction. */
+const SEARCH_NS = 4_000_000;
+const CHARACTER_NS = 1_000;
+const INSTRUCTION_NS = 16;
+
+function re2Finder(replacement: string, compiled: RE2JS): Finder {
+  const seen = Math.floor(SEARCH_NS / (CHARACTER_NS + INSTRUCTION_NS * compiled.programSize()));
+  const overlap = Math.min(MAX_OVERLAP, Math.max(MIN_OVERLAP, seen >> 1));
+  return {
+    replacement, overlap, window: Math.max(MIN_OVERLAP, seen - overlap),
+    find: (text, from) => {
+      const search = compiled.matcher(text);
+      return from <= text.length && search.find(from) ? { start: search.start(), end: search.end() } : null;
+    },
+  };
+}
 
 const builtInFinder = ({ pattern, holds }: BuiltIn): Finder['find'] => {
   const own = new RegExp(pattern.source, pattern.flags);
@@ -102,29 +120,29 @@ const builtInFinder = ({ pattern, holds }: BuiltIn): Finder['find'] => {
   };
 };
 
-/** What is searched at once; a match that is longer than OVERLAP may be missed where two windows meet. */
-const WINDOW = 8_192;
-const OVERLAP = 1_024;
-
-/** Replaces all matches, a window at a time: after each it yields, so that whoever runs it may let others run. */
+/** Replaces all matches. It yields after each search, which takes a few milliseconds at most, so that whoever runs it may let others run. */
 export function* redacted(text: string, finders: readonly Finder[]): Generator<void, string> {
   let result = text;
   for (const finder of finders) result = yield* replaced(result, finder);
   return result;
 }
 
-function* replaced(text: string, { find, replacement }: Finder): Generator<void, string> {
+function* replaced(text: string, { find, replacement, window: size, overlap }: Finder): Generator<void, string> {
   let kept = '';
   let copied = 0;
   for (let window = 0; window < text.length;) {
     // One character before, for what a pattern says of word boundaries.
     const base = Math.max(0, window - 1);
-    const seen = base === 0 && text.length <= WINDOW + OVERLAP ? text : text.slice(base, window + WINDOW + OVERLAP);
-    let next = window + WINDOW;
-    for (let match = find(seen, window - base); match && base + match.start < window + WINDOW; match = find(seen, match.end)) {
-      kept += text.slice(copied, base + match.start) + replacement;
-      copied = base + match.end;
-      next = Math.max(next, copied);
+    const seen = base === 0 && text.length <= size + overlap ? text : text.slice(base, window + size + overlap);
+    let next = window + size;
+    for (let match = find(seen, window - base); match && base + match.start < window + size;) {
+      if (match.end > match.start) {
+        kept += text.slice(copied, base + match.start) + replacement;
+        copied = base + match.end;
+        next = Math.max(next, copied);
+      }
+      yield;
+      match = find(seen, match.end > match.start ? match.end : match.end + 1);
     }
     window = next;
     yield;

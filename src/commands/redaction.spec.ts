@@ -16,8 +16,9 @@ describe('redact', () => {
     expect(JSON.stringify(redact(deep)).length).toBeLessThan(100);
   });
 
-  it('replaces what Postgres\' JSON cannot hold', () => {
-    expect(redact({ 'a\0': 'b\0\ud800' })).toEqual({ 'a\uFFFD': 'b\uFFFD\uFFFD' });
+  it('replaces what Postgres cannot hold, also half a character that a cut leaves', () => {
+    expect(redact({ 'a\0': ['b\0', '\ud83d', 'c\ude00d', '😀'] })).toEqual({ 'a\uFFFD': ['b\uFFFD', '\uFFFD', 'c\uFFFDd', '😀'] });
+    expect(redact(`${'a'.repeat(999)}😀`)).toBe(`${'a'.repeat(999)}\uFFFD… (1001 characters)`);
   });
 
   it('always answers JSON', () => {

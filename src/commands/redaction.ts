@@ -7,17 +7,17 @@ const DEEPEST = 10;
 
 const HIDDEN = '[hidden]';
 
-/** A wrong text is wrong input, whose failure is written down too: what Postgres' JSON cannot hold is replaced. */
-const storable = (text: string): string => Buffer.from(text).toString().replaceAll('\0', '\uFFFD');
+/** What Postgres' JSON cannot hold, NUL and halves of characters (a cut makes such, too), becomes U+FFFD. */
+const storable = (text: string): string => text.replaceAll('\0', '\uFFFD').replace(/\p{Surrogate}/gu, '\uFFFD');
 
 /**
  * A copy of a command's arguments that may be kept: what is named or looks like a secret is hidden, long texts and lists
- * are cut, with a note of how much is missing.
+ * are cut, with a note of how much is missing, and what Postgres cannot hold is replaced.
  */
 export function redact(value: unknown, depth = 0): unknown {
   if (typeof value === 'string') {
-    const text = storable(value).replace(SECRET_TEXT, HIDDEN);
-    return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}… (${text.length} characters)` : text;
+    const text = value.replace(SECRET_TEXT, HIDDEN);
+    return storable(text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}… (${text.length} characters)` : text);
   }
   if (value === null || typeof value !== 'object') return typeof value === 'bigint' ? String(value) : value;
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();

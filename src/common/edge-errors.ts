@@ -25,13 +25,13 @@ export function answerWrongMethods(fastify: FastifyInstance): void {
     [method].flat().forEach((each) => known.methods.add(each));
     methods.set(url, known);
   });
-  fastify.addHook('onRequest', async (request, reply) => {
-    if (!request.is404) return;
+  fastify.addHook('onRequest', (request, reply, done) => {
+    if (!request.is404) return done();
     const path = request.url.split('?', 1)[0]!;
     const allowed = [...methods.values()].filter(({ pattern }) => pattern.test(path)).flatMap((known) => [...known.methods]);
-    if (allowed.length === 0) return;
-    reply.header('allow', [...new Set(allowed)].join(', '));
-    throw new MethodNotAllowedException(`${request.method} is not a method of ${path}; there ${allowed.length > 1 ? 'are' : 'is'} ${[...new Set(allowed)].join(', ')}.`);
+    if (allowed.length === 0) return done();
+    void reply.header('allow', [...new Set(allowed)].join(', '));
+    return done(new MethodNotAllowedException(`${request.method} is not a method of ${path}; there ${allowed.length > 1 ? 'are' : 'is'} ${[...new Set(allowed)].join(', ')}.`));
   });
 }
 

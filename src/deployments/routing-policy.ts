@@ -1,11 +1,11 @@
 import { DomainError } from '../common/errors.js';
 import type { BreakerPolicy, CachePolicy, DeploymentEntity, RetryPolicy, RoutingPolicy, TimeoutPolicy } from './deployment.entity.js';
 
-export const DEFAULT_RETRIES: RetryPolicy = { max: 2, backoffBaseMs: 250, backoffCapMs: 4_000, retryAfterCapMs: 5_000, budgetRatio: 0.2, budgetPerSecond: 1, alsoOn: [] };
+const DEFAULT_RETRIES: RetryPolicy = { max: 2, backoffBaseMs: 250, backoffCapMs: 4_000, retryAfterCapMs: 5_000, budgetRatio: 0.2, budgetPerSecond: 1, alsoOn: [] };
 /** As long as OpenAI's clients wait for a beginning; long enough for a long stream to end. */
-export const DEFAULT_TIMEOUTS: TimeoutPolicy = { firstByteMs: 600_000, totalMs: 1_800_000, idleMs: null };
-export const DEFAULT_BREAKER: BreakerPolicy = { failureRatio: 0.5, minCalls: 10, windowSeconds: 30, openSeconds: 15 };
-export const DEFAULT_CACHE: CachePolicy = { ttlSeconds: 300, onlyDeterministic: false };
+const DEFAULT_TIMEOUTS: TimeoutPolicy = { firstByteMs: 600_000, totalMs: 1_800_000, idleMs: null };
+const DEFAULT_BREAKER: BreakerPolicy = { failureRatio: 0.5, minCalls: 10, windowSeconds: 30, openSeconds: 15 };
+const DEFAULT_CACHE: CachePolicy = { ttlSeconds: 300, onlyDeterministic: false };
 
 /** What a caller may say of a policy; what is left out stays as it is. */
 export interface RoutingChange {

@@ -1,16 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { DomainError, notFound } from '../common/errors.js';
 import { newId } from '../common/ids.js';
-import { checkLabel, parseReference } from '../common/references.js';
+import { checkLabel } from '../common/references.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
-import { DeploymentService } from '../deployments/deployment.service.js';
-import { routingOf } from '../deployments/routing-policy.js';
-import { RoutingService } from '../deployments/routing.service.js';
-import { PromptService } from '../prompts/prompt.service.js';
-import type { ExperimentArmEntity, ExperimentEntity, Guard, GuardMetric, Metric } from './experiment.entity.js';
-import { ExperimentLifecycle, type NewExperiment } from './experiment.lifecycle.js';
+import type { ExperimentEntity, Guard, GuardMetric, Metric } from './experiment.entity.js';
+import { ExperimentLifecycle } from './experiment.lifecycle.js';
 import { ExperimentRepository } from './experiment.repository.js';
+import { type ArmTarget, ExperimentSubjectService } from './experiment-subject.service.js';
 import { METRICS } from './metrics.js';
 
 export interface ArmInput {
@@ -45,8 +42,6 @@ export interface ArmWeight {
   weight: number;
 }
 
-type ArmTarget = Pick<ExperimentArmEntity, 'promptVersionId' | 'promptVersion' | 'model'>;
-
 /** Name of the arm that is added when none is named as the control. */
 const CONTROL = 'control';
 
@@ -57,9 +52,7 @@ export class ExperimentDesignService {
     private readonly database: Database,
     private readonly experiments: ExperimentRepository,
     private readonly lifecycle: ExperimentLifecycle,
-    private readonly prompts: PromptService,
-    private readonly deployments: DeploymentService,
-    private readonly routing: RoutingService,
+    private readonly subjects: ExperimentSubjectService,
   ) {}
 
   /**
@@ -71,12 +64,13 @@ export class ExperimentDesignService {
     const guards = input.guards.map((guard) => ({ metric: guard.metric, maxWorse: guard.maxWorse ?? null, limit: guard.limit ?? null }));
     checkGuards(guards);
     return this.database.transaction(ctx, async (tx) => {
-      const { named, ...subject } = await this.subject(tx, input.subject);
+      const subject = await this.subjects.parse(tx, input.subject);
+      const { target: named, named: baseline } = await this.subjects.now(tx, subject);
       const arms = input.control == null ? [impliedControl(named), ...input.arms] : input.arms;
       checkArms(arms, control);
-      const targets = await Promise.all(arms.map(({ target }) => this.target(tx, subject, target)));
+      const targets = await Promise.all(arms.map(({ target }) => this.subjects.target(tx, subject, target)));
       checkDistinct(arms, targets);
-      const experiment = await this.lifecycle.draft(tx, { ...plain(input), ...subject, control, guards });
+      const experiment = await this.lifecycle.draft(tx, { ...plain(input), ...subject, baseline, control, guards });
       await this.experiments.addArms(tx, arms.map(({ name, weight }, position) => ({ id: newId('arm'), experimentId: experiment.id, name, weight, position, ...targets[position]! })));
       return experiment;
     });
@@ -101,31 +95,6 @@ export class ExperimentDesignService {
       await this.experiments.setWeights(tx, after);
       return (await this.experiments.find(tx, id))!;
     });
-  }
-
-  /** `named`: what it names now, as the target of an arm; null for a deployment of several. */
-  private async subject(tx: RequestContext, text: string): Promise<Pick<NewExperiment, 'subject' | 'subjectName' | 'label'> & { named: string | null }> {
-    if (!text.startsWith('prompts:')) {
-      const deployment = await this.deployments.findByName(tx, text);
-      return { subject: 'deployment', subjectName: deployment.name, label: '', named: routingOf(deployment).arms.filter(({ weight }) => weight > 0).length === 1 ? deployment.target : null };
-    }
-    const { name, version, alias } = parseReference(text, 'prompts');
-    if (version !== null) throw new DomainError('bad_input', `${text} is one version for ever. Name the label that the app calls, such as prompts:/${name}@production.`, 'subject');
-    const label = alias ?? 'production';
-    checkLabel(label, 'subject');
-    if (label === 'latest') throw new DomainError('bad_input', "The label 'latest' moves by itself: no arm could be promoted to it. Name another label.", 'subject');
-    const { version: current } = await this.prompts.fetch(tx, name, { label });
-    return { subject: 'prompt', subjectName: name, label, named: `prompts:/${name}/${current}` };
-  }
-
-  private async target(tx: RequestContext, { subject, subjectName }: Pick<NewExperiment, 'subject' | 'subjectName'>, text: string): Promise<ArmTarget> {
-    if (subject === 'deployment') {
-      await this.routing.checkTarget(tx, text, 'arms');
-      return { model: text, promptVersion: null, promptVersionId: null };
-    }
-    const { id, name, version } = await this.prompts.resolve(tx, text);
-    if (name !== subjectName) throw new DomainError('bad_input', `${text} is not a version of ${subjectName}, whose label the experiment is about.`, 'arms');
-    return { promptVersionId: id, promptVersion: version, model: null };
   }
 }
 

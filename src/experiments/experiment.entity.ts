@@ -1,7 +1,8 @@
 import { Column, CreateDateColumn, Entity, Index, PrimaryColumn, Unique } from 'typeorm';
 
 export type ExperimentStatus = 'draft' | 'running' | 'stopped' | 'halted';
-export type ExperimentSubject = 'prompt' | 'deployment';
+/** What apps name in their calls: a label of a prompt, a deployment, or an alias of a registered model. */
+export type ExperimentSubject = 'prompt' | 'deployment' | 'model';
 
 /** What is measured; src/experiments/metrics.ts says how. */
 export type Metric = 'error_rate' | 'latency_ms' | 'cost' | 'tokens' | 'thumb_rate' | 'score';
@@ -18,8 +19,10 @@ export interface Guard {
 
 /** Why an experiment was halted. */
 export interface Halt {
-  metric: GuardMetric;
-  arm: string;
+  /** Of the guard that was violated; null when what the experiment needs is gone. */
+  metric: GuardMetric | null;
+  /** That violates the guard, or whose target is gone; null when the subject is gone. */
+  arm: string | null;
   /** For people. */
   message: string;
 }
@@ -37,9 +40,9 @@ export class ExperimentEntity {
   @Column('text', { nullable: true }) hypothesis: string | null;
   @Column('text', { default: 'draft' }) status: ExperimentStatus;
   @Column('text') subject: ExperimentSubject;
-  /** Of the prompt or the deployment. */
+  /** Of the prompt, the deployment or the model. */
   @Column('text') subjectName: string;
-  /** Of the prompt; empty for a deployment. */
+  /** The label of the prompt, or the alias of the model; empty for a deployment. */
   @Column('text', { default: '' }) label: string;
   /** Name of the arm that the others are compared with. */
   @Column('text') control: string;
@@ -56,7 +59,7 @@ export class ExperimentEntity {
   /** When weights were changed since the start, and the weights of each arm, in their order, before the first change and after each. */
   @Column('timestamptz', { array: true, default: [] }) reweightedAt: Date[];
   @Column('jsonb', { default: [] }) weightings: number[][];
-  /** What the label or deployment named at the start: a version's number, or the deployment's targets. */
+  /** What the subject named when the draft was made, and still at the start: a prompt's version by its number, a model's as `models:/name/3`, or the deployment's targets. */
   @Column('text', { nullable: true }) baseline: string | null;
   @Column('text', { nullable: true }) promotedArm: string | null;
   @Column('jsonb', { nullable: true }) halt: Halt | null;
@@ -83,6 +86,6 @@ export class ExperimentArmEntity {
   /** Of a prompt's experiment. */
   @Column('text', { nullable: true }) promptVersionId: string | null;
   @Column('int', { nullable: true }) promptVersion: number | null;
-  /** Of a deployment's experiment: `models:/name@alias`, `models:/name/3` or `<provider>/<model>`. */
+  /** Of a deployment's or model's experiment: `models:/name/3`, `<provider>/<model>` or, of a deployment's, `models:/name@alias`. */
   @Column('text', { nullable: true }) model: string | null;
 }

@@ -17,15 +17,16 @@ const UNCHECKED = "interval '60 seconds'";
 const CHECKS = 100;
 
 export type NewExperiment = Pick<ExperimentEntity,
-  'name' | 'hypothesis' | 'subject' | 'subjectName' | 'label' | 'control' | 'allocation' | 'primaryMetric' | 'guards' | 'alpha' | 'expectedUnits' | 'observeSeconds'>;
+  'name' | 'hypothesis' | 'subject' | 'subjectName' | 'label' | 'control' | 'allocation' | 'primaryMetric' | 'guards' | 'alpha' | 'expectedUnits' | 'observeSeconds' | 'baseline'>;
 
+/** As apps name it: `prompts:/name@label`, `models:/name@alias`, or the name of a deployment. */
 export const subjectOf = ({ subject, subjectName, label }: Pick<ExperimentEntity, 'subject' | 'subjectName' | 'label'>): string =>
-  (subject === 'prompt' ? `prompts:/${subjectName}@${label}` : subjectName);
+  (subject === 'deployment' ? subjectName : `${subject}s:/${subjectName}@${label}`);
 
 const now = () => 'now()';
 
 /**
- * draft → running → stopped, or halted by a guard, from which it may still be stopped. One experiment of a subject runs at
+ * draft → running → stopped, or halted by a guard or for want of its subject or an arm's target, from which it may still be stopped. One experiment of a subject runs at
  * a time. Each change is told to those who remember what runs, and to the world, in its transaction.
  */
 @Injectable()
@@ -48,15 +49,14 @@ export class ExperimentLifecycle {
   /**
    * Lets a draft take traffic.
    * @param weights of the arms, in their order
-   * @param baseline what its subject names now
    * @returns false when it is no draft, or another of its subject runs.
    */
-  async start(tx: RequestContext, experiment: ExperimentEntity, arms: { name: string; weight: number }[], baseline: string): Promise<boolean> {
+  async start(tx: RequestContext, experiment: ExperimentEntity, arms: { name: string; weight: number }[]): Promise<boolean> {
     // Two that start at once wait here, so that the second sees the first.
     await this.database.manager(tx).query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`experiment ${tx.projectId} ${subjectOf(experiment)}`]);
     const others = `NOT EXISTS (SELECT FROM experiments AS other WHERE other.project_id = experiments.project_id AND other.status = 'running'
       AND other.subject = experiments.subject AND other.subject_name = experiments.subject_name AND other.label = experiments.label)`;
-    const started = await this.move(tx, experiment.id, ['draft'], { status: 'running', startedAt: now, nextCheckAt: now, baseline, weightings: [arms.map(({ weight }) => weight)] }, others);
+    const started = await this.move(tx, experiment.id, ['draft'], { status: 'running', startedAt: now, nextCheckAt: now, weightings: [arms.map(({ weight }) => weight)] }, others);
     if (started) await this.events.emit(tx, 'experiment.started', { id: experiment.id, subject: subjectOf(experiment), arms: arms.map(({ name }) => name) });
     return started;
   }
@@ -77,7 +77,7 @@ export class ExperimentLifecycle {
     return stopped;
   }
 
-  /** Ends it because a guard was violated. @returns false when it does not run any more. */
+  /** Ends it because a guard was violated, or what it needs is gone. @returns false when it does not run any more. */
   halt(ctx: RequestContext, experiment: ExperimentEntity, halt: Halt): Promise<boolean> {
     return this.database.transaction(ctx, async (tx) => {
       const halted = await this.move(tx, experiment.id, ['running'], { status: 'halted', halt, finishedAt: now });
@@ -86,7 +86,7 @@ export class ExperimentLifecycle {
     });
   }
 
-  /** Says when the guards of a running experiment are looked at next. */
+  /** Says when a running experiment is looked at next. */
   async checkAgain(ctx: RequestContext, id: string, afterMs: number): Promise<void> {
     await this.database.manager(ctx).createQueryBuilder().update(ExperimentEntity).set({ nextCheckAt: () => `now() + interval '${Math.round(afterMs)} milliseconds'` })
       .where({ id, projectId: ctx.projectId, status: 'running' }).execute();
@@ -95,7 +95,7 @@ export class ExperimentLifecycle {
   /** Starts the checks that are due. */
   async reconcile(): Promise<number> {
     const due = await this.database.platform.createQueryBuilder(ExperimentEntity, 'experiment').select(['experiment.id', 'experiment.projectId'])
-      .where("experiment.status = 'running' AND experiment.next_check_at <= now() AND experiment.guards <> '[]'").orderBy('experiment.next_check_at').limit(CHECKS).getMany();
+      .where("experiment.status = 'running' AND experiment.next_check_at <= now()").orderBy('experiment.next_check_at').limit(CHECKS).getMany();
     for (const { id, projectId } of due) await this.startCheck(RequestContext.forJob(projectId, 'experiment.reconcile'), id);
     return due.length;
   }

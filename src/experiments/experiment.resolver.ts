@@ -41,7 +41,7 @@ export class ExperimentResolver {
   }
 
   @RequiresRole('deployer')
-  @Mutation(() => Experiment, { description: 'Lets a draft take traffic. One experiment of a subject runs at a time. Errors: not_found, conflict.' })
+  @Mutation(() => Experiment, { description: 'Lets a draft take traffic, if its subject still names what it did when the draft was made (`baseline`). One experiment of a subject runs at a time. Errors: not_found, conflict, model_not_found.' })
   startExperiment(@Ctx() ctx: RequestContext, @Args('id', { type: () => ID }) id: string) {
     return this.control.start(ctx, id);
   }
@@ -53,7 +53,7 @@ export class ExperimentResolver {
   }
 
   @RequiresRole('deployer')
-  @Mutation(() => Experiment, { description: 'Ends an experiment and, with promote, moves its label or deployment to that arm, all at once. Errors: not_found, bad_input, conflict, forbidden.' })
+  @Mutation(() => Experiment, { description: 'Ends an experiment and, with promote, moves its label, alias or deployment to that arm, all at once. An alias is moved to versions of its own model only; a draft has nothing to promote. Errors: not_found, bad_input, conflict, forbidden.' })
   stopExperiment(
     @Ctx() ctx: RequestContext,
     @Args('id', { type: () => ID }) id: string,

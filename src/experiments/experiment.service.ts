@@ -6,12 +6,16 @@ import type { RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
 import { Notifications } from '../database/notifications.js';
 import { Remembered } from '../database/remembered.js';
+import { ProviderService } from '../deployments/provider.service.js';
 import type { ExperimentArmEntity, ExperimentEntity } from './experiment.entity.js';
 import { RUNNING_TOPIC, subjectOf } from './experiment.lifecycle.js';
 import { type ExperimentListArgs, ExperimentRepository } from './experiment.repository.js';
 import { draw, murmur3, stick, takesPart, type Weighted } from './sticky-hash.js';
 
-/** What a call is made to: the app goes on naming this, whatever an experiment gives it. */
+/**
+ * What a call is made to: the app goes on naming this, whatever an experiment gives it. `deployment` is said of all that a
+ * call may name as its model: a deployment's name, or `models:/name@alias`.
+ */
 export type Subject = { kind: 'prompt'; name: string; label: string } | { kind: 'deployment'; name: string };
 
 /** The arm of a call. */
@@ -20,7 +24,7 @@ export interface Assignment {
   arm: string;
   /** Of a prompt's experiment: the version to render. */
   promptVersion: number | null;
-  /** Of a deployment's experiment: the model to call. */
+  /** Of a deployment's or model's experiment: the model to call. */
   model: string | null;
 }
 
@@ -48,6 +52,7 @@ export class ExperimentService {
 
   constructor(
     private readonly experiments: ExperimentRepository,
+    private readonly providers: ProviderService,
     database: Database,
     notifications: Notifications,
   ) {
@@ -92,10 +97,24 @@ export class ExperimentService {
       const running = await this.experiments.findRunning(ctx);
       if (running.length === 0) return new Map();
       const arms = byParent(running.map(({ id }) => id), await this.experiments.armsOf(ctx, running.map(({ id }) => id)), (arm) => arm.experimentId);
-      return new Map(running.map((experiment) => [subjectOf(experiment), compile(experiment, arms.get(experiment.id)!)]));
+      const whole = await this.whole(ctx, arms);
+      return new Map(running.filter(({ id }) => whole(arms.get(id)!)).map((experiment) => [subjectOf(experiment), compile(experiment, arms.get(experiment.id)!)]));
     }))!;
   }
+
+  /** Whether the providers of all arms are there. An experiment that lost one gives its traffic back at once; the worker halts it. */
+  private async whole(ctx: RequestContext, arms: Map<string, ExperimentArmEntity[]>): Promise<(arms: ExperimentArmEntity[]) => boolean> {
+    if (![...arms.values()].flat().some(({ model }) => providerOf(model) !== null)) return () => true;
+    const there = new Set((await this.providers.all(ctx)).map(({ name }) => name));
+    return (own) => own.every(({ model }) => {
+      const provider = providerOf(model);
+      return provider === null || there.has(provider);
+    });
+  }
 }
+
+/** The provider of `<provider>/<model>`; null for a registered model, and for no model. */
+const providerOf = (model: string | null): string | null => (model === null || model.startsWith('models:/') ? null : model.slice(0, model.indexOf('/')));
 
 function compile({ id, allocation }: ExperimentEntity, arms: ExperimentArmEntity[]): Running {
   const seed = murmur3(id, 0);

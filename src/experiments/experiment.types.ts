@@ -8,8 +8,8 @@ import { GUARD_METRICS, METRIC_NAMES } from './metrics.js';
 
 export const ExperimentStatusEnum = { draft: 'draft', running: 'running', stopped: 'stopped', halted: 'halted' } as const;
 registerEnumType(ExperimentStatusEnum, { name: 'ExperimentStatus', description: 'halted: a guard was violated, and all traffic gets again what the subject names.' });
-export const ExperimentSubjectEnum = { prompt: 'prompt', deployment: 'deployment' } as const;
-registerEnumType(ExperimentSubjectEnum, { name: 'ExperimentSubject' });
+export const ExperimentSubjectEnum = { prompt: 'prompt', deployment: 'deployment', model: 'model' } as const;
+registerEnumType(ExperimentSubjectEnum, { name: 'ExperimentSubject', description: 'What apps call: a label of a prompt, a deployment, or an alias of a registered model.' });
 const enumOf = <T extends string>(names: readonly T[]) => Object.fromEntries(names.map((name) => [name, name])) as Record<T, T>;
 export const MetricEnum = enumOf(METRIC_NAMES);
 registerEnumType(MetricEnum, { name: 'ExperimentMetric', description: 'Of every call that takes part: error_rate, latency_ms (mean), cost, tokens. Of feedback: thumb_rate (share of thumbs that are up), score (mean).' });
@@ -35,21 +35,21 @@ export class ExperimentGuard implements Guard {
 
 @ObjectType({ description: 'Why an experiment was halted.' })
 export class ExperimentHalt implements Halt {
-  @Field(() => GuardMetricEnum) metric: GuardMetric;
-  @Field() arm: string;
-  @Field({ description: 'For people.' }) message: string;
+  @Field(() => GuardMetricEnum, { nullable: true, description: 'Of the guard that was violated; null when the subject, or the target of an arm, was deleted.' }) metric: GuardMetric | null;
+  @Field(() => String, { nullable: true, description: 'That violates the guard, or whose target was deleted; null when the subject was.' }) arm: string | null;
+  @Field({ description: 'For people: what happened.' }) message: string;
 }
 
 @Directive('@key(fields: "id")')
-@ObjectType({ description: 'An A/B/n comparison on the traffic of a prompt\'s label or of a deployment. Apps go on calling that.' })
+@ObjectType({ description: 'An A/B/n comparison on the traffic of a prompt\'s label, a deployment or a model\'s alias. Apps go on calling that.' })
 export class Experiment {
   @Field(() => ID) id: string;
   @Field() name: string;
   @Field(() => String, { nullable: true }) hypothesis: string | null;
   @Field(() => ExperimentStatusEnum) status: ExperimentStatus;
   @Field(() => ExperimentSubjectEnum) subject: ExperimentSubject;
-  @Field({ description: 'Of the prompt or the deployment.' }) subjectName: string;
-  @Field({ description: 'Of the prompt; empty for a deployment.' }) label: string;
+  @Field({ description: 'Of the prompt, the deployment or the model.' }) subjectName: string;
+  @Field({ description: 'Label of the prompt, or alias of the model; empty for a deployment.' }) label: string;
   @Field({ description: 'Name of the arm that the others are compared with.' }) control: string;
   @Field(() => Float, { description: 'Share of the traffic that takes part; the rest gets what the subject names.' }) allocation: number;
   @Field(() => MetricEnum, { description: 'What decides.' }) primaryMetric: Metric;
@@ -57,7 +57,7 @@ export class Experiment {
   @Field(() => Float, { description: 'How often, at most, a difference in a metric may be shown where there is none, however often one looks.' }) alpha: number;
   @Field(() => Int, { description: 'Units at which intervals are tightest.' }) expectedUnits: number;
   @Field(() => Int, { description: 'How long after its first call a key\'s calls count.' }) observeSeconds: number;
-  @Field(() => String, { nullable: true, description: 'What the subject named at the start: a version\'s number, or the deployment\'s targets.' }) baseline: string | null;
+  @Field(() => String, { nullable: true, description: 'What the subject names when the draft is made, and must still name at the start: a prompt\'s version by its number, a model\'s as `models:/name/3`, or the deployment\'s targets.' }) baseline: string | null;
   @Field(() => String, { nullable: true, description: 'The arm that the subject was moved to at the end.' }) promotedArm: string | null;
   @Field(() => ExperimentHalt, { nullable: true }) halt: ExperimentHalt | null;
   @Field() createdBy: string;
@@ -72,7 +72,7 @@ export const ExperimentConnection = connectionOf(Experiment, 'Experiment');
 export class ExperimentArmInput implements ArmInput {
   @Field({ description: '1–36 of a–z, 0–9, `_`, `.`, `-`.' }) @IsString() name: string;
   @Field(() => Float, { defaultValue: 1 }) @IsNumber() @Min(0) @Max(1_000_000) weight: number = 1;
-  @Field({ description: 'A version of the prompt, `prompts:/name/4` (of `prompts:/name@label`, the version that the label names now); or what a deployment may point at: `models:/name@alias`, `models:/name/3`, `<provider>/<model>`.' }) @IsString() @MaxLength(500) target: string;
+  @Field({ description: 'A version of the prompt, `prompts:/name/4` (of `prompts:/name@label`, the version that the label names now); or what may answer instead of a deployment or alias: `models:/name/3`, `models:/name@alias`, `<provider>/<model>`. For an alias\'s experiment, `models:/name@alias` is the version that it names now.' }) @IsString() @MaxLength(500) target: string;
 }
 
 @InputType({ description: 'One of maxWorse and limit.' })
@@ -86,7 +86,7 @@ export class ExperimentGuardInput implements GuardInput {
 export class CreateExperimentInput implements ExperimentInput {
   @Field() @IsString() @MaxLength(200) name: string;
   @Field(() => String, { nullable: true, description: 'What is expected, and why.' }) @IsOptional() @IsString() @MaxLength(4000) hypothesis?: string | null;
-  @Field({ description: 'What the app calls: `prompts:/name@label`, or the name of a deployment.' }) @IsString() @MaxLength(500) subject: string;
+  @Field({ description: 'What the app calls: `prompts:/name@label`, `models:/name@alias`, or the name of a deployment.' }) @IsString() @MaxLength(500) subject: string;
   @Field(() => [ExperimentArmInput]) @IsArray() @ArrayMinSize(1) @ArrayMaxSize(10) @ValidateNested({ each: true }) @Type(() => ExperimentArmInput) arms: ExperimentArmInput[];
   @Field(() => String, { nullable: true, description: 'Name of the arm that the others are compared with. Left out: an arm `control` of weight 1 is added, of what the subject names now.' }) @IsOptional() @IsString() control?: string | null;
   @Field(() => Float, { defaultValue: 1, description: 'Share of the traffic that takes part, above 0.' }) @IsNumber() @Min(0.0001) @Max(1) allocation: number = 1;
@@ -113,7 +113,7 @@ export class ReshareExperimentInput {
 export class ExperimentFilter extends NamedFilter {
   @Field(() => [ExperimentStatusEnum], { nullable: true }) @IsOptional() @IsArray() @IsIn(Object.values(ExperimentStatusEnum), { each: true }) status?: ExperimentStatus[] | null;
   @Field(() => ExperimentSubjectEnum, { nullable: true }) @IsOptional() @IsIn(Object.values(ExperimentSubjectEnum)) subject?: ExperimentSubject | null;
-  @Field(() => String, { nullable: true, description: 'Of the prompt or the deployment.' }) @IsOptional() @IsString() subjectName?: string | null;
+  @Field(() => String, { nullable: true, description: 'Of the prompt, the deployment or the model.' }) @IsOptional() @IsString() subjectName?: string | null;
 }
 
 @ArgsType()

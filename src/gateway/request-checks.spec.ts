@@ -26,13 +26,13 @@ it.each<[Operation, object]>([
   ['message', { model: 'm', max_tokens: 5, messages, system: [{ type: 'text', text: 'x' }] }],
 ])('takes a %s: %j', (operation, body) => {
   const before = JSON.stringify(body);
-  expect(checkRequest(operation, body)).toMatchObject({ model: 'm', stream: false });
+  expect(checkRequest(operation, body)).toMatchObject({ model: 'm' });
   expect(JSON.stringify(body)).toBe(before);
 });
 
 describe('a prompt of the registry', () => {
   it('is read with its variables, and may name the model', () => {
-    expect(checkRequest('chat', { prompt: { name: 'a/b', label: 'production', variables: { x: 1 } }, stream: true })).toEqual({ model: null, stream: true, prompt: { name: 'a/b', label: 'production', variables: { x: 1 } } });
+    expect(checkRequest('chat', { prompt: { name: 'a/b', label: 'production', variables: { x: 1 } }, stream: true })).toEqual({ model: null, prompt: { name: 'a/b', label: 'production', variables: { x: 1 } } });
     expect(checkRequest('message', { prompt: { ref: 'prompts:/a@b' } }).prompt).toEqual({ ref: 'prompts:/a@b', variables: {} });
     expect(checkRequest('image', { model: 'm', prompt: { name: 'a', version: 3 } }).prompt).toEqual({ name: 'a', version: 3, variables: {} });
     expect(checkRequest('image', { model: 'm', prompt: 'A lamp' }).prompt).toBeNull();
@@ -70,5 +70,5 @@ it.each<[Operation, unknown, object]>([
 });
 
 it('reads no names from what every object has', () => {
-  expect(checkRequest('chat', JSON.parse('{"model":"m","messages":[{"role":"user","content":"x"}],"constructor":5,"__proto__":{"stream":true}}'))).toEqual({ model: 'm', stream: false, prompt: null });
+  expect(checkRequest('chat', JSON.parse('{"model":"m","messages":[{"role":"user","content":"x"}],"constructor":5,"__proto__":{"stream":true}}'))).toEqual({ model: 'm', prompt: null });
 });

@@ -15,7 +15,6 @@ export interface PromptCall {
 export interface CheckedRequest {
   /** Null when the prompt's config is to name one. */
   model: string | null;
-  stream: boolean;
   prompt: PromptCall | null;
 }
 
@@ -106,7 +105,7 @@ export function checkRequest(operation: Operation, body: unknown): CheckedReques
     if (messages.length === 0 && !prompt) throw empty('messages', 'array');
     checkMessages(messages as Fields[]);
   }
-  return { model: isText(model) && model !== '' ? model : null, stream: body['stream'] === true, prompt };
+  return { model: isText(model) && model !== '' ? model : null, prompt };
 }
 
 function checkTypes(kinds: Record<string, Kind>, fields: Fields, within: string): void {

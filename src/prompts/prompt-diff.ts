@@ -35,7 +35,7 @@ const MAX_MESSAGES = 2000;
 /** Pairs of messages between two anchors that are looked at. */
 const MAX_PAIRS = 40_000;
 /** Differences of two JSON documents that are shown. */
-export const MAX_JSON_CHANGES = 1000;
+const MAX_JSON_CHANGES = 1000;
 
 const hunksOf = (changes: Change[]): Hunk[] => changes.map(({ added, removed, value }) => ({ kind: added ? 'added' : removed ? 'removed' : 'equal', text: value }));
 const keyOf = ({ role, content }: ChatTemplate): string => `${role}\n${content}`;

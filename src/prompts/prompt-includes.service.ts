@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { batched } from '../common/batched.js';
+import { batched, batchedLists } from '../common/batched.js';
 import { DomainError } from '../common/errors.js';
+import { decodeCursor, type Page, toPage } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
 import type { PromptVersionEntity } from './prompt.entity.js';
 import { PromptIncludeRepository } from './prompt-include.repository.js';
@@ -17,6 +18,12 @@ export type Included = Map<string, PromptVersionEntity>;
 export class PromptIncludesService {
   /** The version that a reference, `name/3` or `name@label`, stands for now; undefined when there is none. */
   readonly load = batched((ctx, references: readonly string[]) => this.repository.findReferenced(ctx, references));
+
+  /** Versions that include a version, by its number or by a label that names it now: a page of them, the newest first. */
+  readonly includedBy = batchedLists(async (ctx, versionIds, { first, after }: { first: number; after?: string | null }): Promise<Map<string, Page<PromptVersionEntity>>> => {
+    const found = await this.repository.includersOf(ctx, versionIds, after == null ? null : decodeCursor(after), first + 1);
+    return new Map(versionIds.map((id) => [id, toPage(found.filter(({ parent }) => parent === id).map(({ version }) => version), first, (version) => version.id, after)]));
+  });
 
   constructor(private readonly repository: PromptIncludeRepository) {}
 
@@ -47,6 +54,20 @@ export class PromptIncludesService {
     if (version.includes.length === 0) return;
     await this.repository.lockChecks(tx);
     await this.closure(tx, version);
+  }
+
+  /**
+   * Called in the transaction that took labels off a prompt, after that.
+   * @throws DomainError conflict naming the prompts that include it by one of them.
+   */
+  async assertNotIncluded(tx: RequestContext, name: string, labels: readonly string[]): Promise<void> {
+    // Whoever makes a version that includes it waits here, and then finds the label gone.
+    await this.repository.lockChecks(tx);
+    const references = labels.map((label) => `${name}@${label}`);
+    const includers = await this.repository.usedIncluders(tx, references);
+    if (includers.length === 0) return;
+    const named = includers.map((each) => `${each.name}/${each.version} (by ${each.includes.filter((reference) => references.includes(reference)).join(', ')})`).join(', ');
+    throw new DomainError('conflict', `Prompts include ${JSON.stringify(name)} by a label that is to go, and could not be rendered without it: ${named}. Have their next versions include another, and move their labels there, first.`, 'labels');
   }
 }
 

@@ -55,7 +55,7 @@ export class PromptLibraryResolver {
     return this.library.setArchived(ctx, name, false);
   }
 
-  @Mutation(() => Prompt, { description: 'Takes labels off a prompt; to fetch it by one of them is then an error. Errors: bad_input, not_found, conflict, forbidden (a protected one).' })
+  @Mutation(() => Prompt, { description: 'Takes labels off a prompt; to fetch it by one of them is then an error. Errors: bad_input, not_found, conflict (such as while prompts include it by one of them), forbidden (a protected one).' })
   removePromptLabels(@Ctx() ctx: RequestContext, @Args('name') name: string, @Args('labels', { type: () => [String] }) labels: string[]) {
     return this.prompts.removeLabels(ctx, name, labels);
   }

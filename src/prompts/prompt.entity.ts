@@ -36,6 +36,7 @@ export const folderOf = (name: string): string => name.slice(0, name.lastIndexOf
 /** Immutable. */
 @Entity('prompt_versions')
 @Index('prompt_versions_words', { synchronize: false })
+@Index('prompt_versions_including', ['projectId', 'id'], { where: "includes <> '{}'" })
 @Unique(['promptId', 'version'])
 export class PromptVersionEntity {
   @PrimaryColumn('text') id: string;

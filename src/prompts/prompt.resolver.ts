@@ -1,13 +1,18 @@
 import { Args, Int, Mutation, Parent, Query, ResolveField, ResolveReference, Resolver } from '@nestjs/graphql';
 import { GraphQLJSONObject } from 'graphql-scalars';
 import { Ctx } from '../auth/carrier.js';
+import { PageArgs } from '../common/pagination.js';
 import type { RequestContext } from '../common/request-context.js';
+import { PromptIncludesService } from './prompt-includes.service.js';
 import { PromptService } from './prompt.service.js';
 import { ChatMessage, CreatePromptVersionInput, Prompt, PromptConnection, PromptInclude, PromptsArgs, PromptVersion, PromptVersionConnection, PromptVersionsArgs } from './prompt.types.js';
 
 @Resolver(() => PromptVersion)
 export class PromptVersionResolver {
-  constructor(private readonly prompts: PromptService) {}
+  constructor(
+    private readonly prompts: PromptService,
+    private readonly included: PromptIncludesService,
+  ) {}
 
   @Query(() => PromptVersion, { description: 'One version, by number or label; with neither the one labelled production.' })
   prompt(
@@ -57,6 +62,11 @@ export class PromptVersionResolver {
   @ResolveField(() => [PromptInclude], { description: 'Prompts that its templates include with `{% render %}`.' })
   includes(@Ctx() ctx: RequestContext, @Parent() version: PromptVersion & { includes: string[] }) {
     return this.prompts.includesOf(ctx, version);
+  }
+
+  @ResolveField(() => PromptVersionConnection, { description: 'Versions of prompts that include this one, by its number or by a label that names it now: the newest first.' })
+  includedBy(@Ctx() ctx: RequestContext, @Parent() { id }: PromptVersion, @Args() { first, after }: PageArgs) {
+    return this.included.includedBy(ctx, id, { first, after: after ?? null });
   }
 }
 

@@ -12,7 +12,7 @@ import { versionObject } from './prompt-rest.js';
 import { PromptService } from './prompt.service.js';
 import { PROMPTS_TOPIC } from './ready-prompts.service.js';
 
-export const PROMPT_ROUTE = '/v1/prompts/*';
+const PROMPT_ROUTE = '/v1/prompts/*';
 const JSON_TYPE = 'application/json; charset=utf-8';
 const MAX_VERSION = 2_147_483_647;
 

@@ -103,7 +103,8 @@ export class PromptService {
 
   /**
    * Takes labels off a prompt; to fetch it by one of them is then an error.
-   * @throws DomainError not_found for a prompt, or a label that it does not carry; conflict when it is archived; forbidden for a protected label.
+   * @throws DomainError not_found for a prompt, or a label that it does not carry; conflict when it is archived, or
+   * prompts include it by one of them; forbidden for a protected label.
    */
   removeLabels(ctx: RequestContext, name: string, labels: string[]): Promise<PromptEntity> {
     labels.forEach((label) => this.checkMovable(label));
@@ -113,6 +114,7 @@ export class PromptService {
       const missing = labels.find((label) => !now.has(label));
       if (missing !== undefined) throw notFound('label', missing, `Prompt ${JSON.stringify(name)} carries ${[...now.keys()].sort().join(', ') || 'none'}.`);
       await this.prompts.removeLabels(tx, prompt.id, labels);
+      await this.includes.assertNotIncluded(tx, name, labels);
       await this.readsChanged(tx);
       return prompt;
     });
@@ -120,13 +122,14 @@ export class PromptService {
 
   /**
    * One version, by number or label; with neither, the one labelled `production`.
-   * @throws DomainError bad_input with both, not_found for a missing prompt, version or label.
+   * @throws DomainError bad_input with both or for what is no label, not_found for a missing prompt, version or label.
    */
   async fetch(ctx: RequestContext, name: string, by: { version?: number | null; label?: string | null }): Promise<PromptVersionEntity> {
     if (by.version != null && by.label != null) {
       throw new DomainError('bad_input', 'Give a version or a label, not both.', 'label');
     }
     const label = by.label ?? 'production';
+    if (by.version == null) checkLabel(label);
     const found = await this.prompts.findNamed(ctx, name, by.version == null ? { label } : { version: by.version });
     if (found) return found;
     const prompt = await this.prompts.findByName(ctx, name);

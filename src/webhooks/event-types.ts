@@ -6,7 +6,7 @@ const entry = <Data extends z.ZodObject>(version: number, description: string, d
 const jobId = z.string().describe('The fine-tuning job.');
 const runId = z.string().describe('The evaluation run.');
 const experimentId = z.string().describe('The experiment.');
-const subject = z.string().describe('What it is about: `prompts:/name@label`, or the name of a deployment.');
+const subject = z.string().describe('What it is about: `prompts:/name@label`, `models:/name@alias`, or the name of a deployment.');
 const code = z.string().describe('Why, stable, for programs.');
 const inbound = z.strictObject({
   inboundWebhookId: z.string().describe('Where it came in.'),
@@ -43,8 +43,9 @@ export const EVENT_TYPES = {
   'experiment.stopped': entry(1, 'An experiment was ended by somebody, its subject perhaps moved to one of its arms.', z.strictObject({
     id: experimentId, subject, promotedArm: z.string().nullable().describe('The arm that the subject names from now on; null when it stays as it is.'),
   })),
-  'experiment.halted': entry(1, 'A guard of an experiment was violated: all traffic gets again what its subject names.', z.strictObject({
-    id: experimentId, subject, metric: z.string().describe('Of the guard.'), arm: z.string().describe('That violates it.'), message: z.string(),
+  'experiment.halted': entry(1, 'A guard of an experiment was violated, or its subject or the target of an arm was deleted: all traffic gets again what its subject names.', z.strictObject({
+    id: experimentId, subject, metric: z.string().nullable().describe('Of the guard; null when something was deleted.'),
+    arm: z.string().nullable().describe('That violates it, or whose target was deleted; null when the subject was.'), message: z.string(),
   })),
   'webhook_endpoint.disabled': entry(1, 'An endpoint of the project was disabled for its failures; the other endpoints are told.', z.strictObject({
     id: z.string().describe('The endpoint.'),

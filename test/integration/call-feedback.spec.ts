@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TypeID } from 'typeid-js';
+import { CallFeedbackService } from '../../src/calls/call-feedback.service.js';
 import { CallLog } from '../../src/calls/call-log.js';
 import { callOf, logCalls, setLogging } from '../helpers/calls.js';
 import { type Gateway, startGateway } from '../helpers/gateway.js';
@@ -39,6 +40,33 @@ describe('feedback on calls', () => {
     await expect(add({ requestId: 'req-of-nothing', thumb: true })).rejects.toMatchObject({ code: 'not_found', message: expect.stringContaining('x-triad-call-id') });
   });
 
+  it('names no call by a request id that several have, and says which they are', async () => {
+    const records = await logCalls(gateway, ...Array.from({ length: 12 }, () => ({ requestId: 'turn-1' })));
+    const newest = records.map(({ id }) => id).sort().reverse();
+    const named = `"turn-1": ${newest.slice(0, 10).join(', ')} and older ones. Say by callId`;
+    await expect(add({ requestId: 'turn-1', thumb: true })).rejects.toMatchObject({ code: 'conflict', message: expect.stringContaining(named) });
+    const response = await post({ request_id: 'turn-1', thumb: true });
+    expect(response.status).toBe(409);
+    expect(await response.json()).toMatchObject({ error: { code: 'conflict', message: expect.stringContaining(named) } });
+    await logCalls(gateway, { requestId: 'turn-2' }, { requestId: 'turn-2' });
+    await expect(add({ requestId: 'turn-2', thumb: true })).rejects.toMatchObject({ code: 'conflict', message: expect.not.stringContaining('older') });
+    expect(await add({ callId: newest[3], requestId: 'turn-1', thumb: true })).toMatchObject({ callId: newest[3] });
+  });
+
+  it('goes when its call has not come within an hour, and stays when it has', async () => {
+    const record = callOf((await contextOf(gateway)).projectId);
+    const [early, invented] = [await add({ callId: record.id, thumb: true }), await add({ callId: idAt(Date.now()), thumb: true })];
+    const service = gateway.app.get(CallFeedbackService, { strict: false });
+    const there = async () => (await gateway.graphql('{ callFeedback(first: 50) { nodes { id } } }'))['callFeedback'].nodes.map(({ id }: { id: string }) => id).filter((id: string) => [early.id, invented.id].includes(id));
+    expect(await service.dropStrayAt(new Date(Date.now() + 3_500_000))).toBe(0);
+    gateway.app.get(CallLog).add(record);
+    await gateway.app.get(CallLog).flush();
+    expect(await there()).toEqual([invented.id, early.id]);
+    expect(await service.dropStrayAt(new Date(Date.now() + 3_700_000))).toBeGreaterThan(0);
+    expect(await there()).toEqual([early.id]);
+    expect(await service.dropStrayAt(new Date(Date.now() + 3_700_000))).toBe(0);
+  });
+
   it('refuses what is no call, is too old, says nothing, or says too much', async () => {
     const [record] = await logCalls(gateway, {});
     const refused = async (variables: Record<string, unknown>, code: string, text: string) => expect(add(variables)).rejects.toMatchObject({ code, message: expect.stringContaining(text) });
@@ -64,6 +92,35 @@ describe('feedback on calls', () => {
     expect((await post(body, await key('viewer'))).status).toBe(403);
     expect((await post({ ...body, scores: 1 })).status).toBe(400);
     expect((await post({ call_id: record!.id, score: 'NaN' })).status).toBe(400);
+  });
+
+<<<<<<< HEAD
+  it.each([
+    [{ thumb: true }, 400, 'call_id', 'by call_id (header x-triad-call-id) or by request_id'],
+    [{ call_id: 'prm_01kaxw8k2ze0wr3r1d1hyqv0aa', thumb: true }, 400, 'call_id', 'no id of a call'],
+    [{ call_id: 'CALL' }, 400, null, 'corrected_answer, preferred_over_call_id or preferred_over_answer'],
+    [{ call_id: 'CALL', corrected_answer: ' ' }, 400, 'corrected_answer', 'corrected_answer is empty'],
+    [{ call_id: 'CALL', preferred_over_call_id: 'CALL' }, 400, 'preferred_over_call_id', 'over itself'],
+    [{ request_id: 'req-of-nobody', thumb: true }, 404, null, 'name it by call_id'],
+  ])('over REST names fields as they were sent: %j', async (body, status, param, text) => {
+    const [record] = await logCalls(gateway, {});
+    const response = await post(JSON.parse(JSON.stringify(body).replaceAll('CALL', record!.id)) as object);
+    expect(response.status).toBe(status);
+    expect(await response.json()).toMatchObject({ error: { param, message: expect.stringContaining(text) } });
+=======
+  it('is refused when the project\'s patterns take too long over it, and holds nobody up meanwhile', async () => {
+    await setLogging(gateway, 'metadata', Array.from({ length: 4 }, (_, index) => ({ name: `p${index}`, pattern: `(?:a?){24${index}}[bz]` })));
+    const [record] = await logCalls(gateway, {});
+    let turns = 0;
+    let ended = false;
+    const count = () => { turns += 1; if (!ended) setImmediate(count); };
+    count();
+    await expect(add({ callId: record!.id, correctedAnswer: 'a'.repeat(100_000) })).rejects.toMatchObject({ code: 'bad_input', message: expect.stringContaining('take too long') });
+    ended = true;
+    expect(turns).toBeGreaterThan(10);
+    expect(await add({ callId: record!.id, comment: 'aaab' })).toMatchObject({ comment: '[p0]' });
+    await setLogging(gateway, 'metadata');
+>>>>>>> w-mend4
   });
 
   it('is listed and filtered, and calls by it', async () => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { CallPartitionRepository, daysAfter, startOfDay } from '../../src/calls/call-partition.repository.js';
 import { CallRetentionService } from '../../src/calls/call-retention.service.js';
 import { firstIdAt } from '../../src/common/ids.js';
@@ -81,5 +81,18 @@ describe('the days of the log', () => {
     expect(await placeOf(late!.id)).toBe('calls_by_day.late');
     await keep(now);
     expect(await placeOf(late!.id)).toBeUndefined();
+  });
+
+  it('go by Postgres\' clock: a process that is years ahead deletes nothing', async () => {
+    const [record] = await logCalls(gateway, {});
+    const before = await days();
+    vi.useFakeTimers({ toFake: ['Date'], now: daysAfter(now, 4_000) });
+    try {
+      while (await gateway.app.get(CallRetentionService).keep() > 0);
+    } finally {
+      vi.useRealTimers();
+    }
+    expect(await placeOf(record!.id)).toBe(`calls_by_day.${dayOf(today)}`);
+    expect(await days()).toEqual(before);
   });
 });

@@ -6,6 +6,7 @@ import { callsDropped } from '../../src/observability/metrics.js';
 import { answered, asked, callOf, logCalls, setLogging } from '../helpers/calls.js';
 import { type Gateway, startGateway } from '../helpers/gateway.js';
 import { contextOf } from '../helpers/stub-model.js';
+import { withKey } from '../helpers/tenant-world.js';
 
 const LIST = `query ($filter: CallFilter, $first: Int, $after: String, $last: Int, $before: String, $orderBy: CallOrder) {
   calls(filter: $filter, first: $first, after: $after, last: $last, before: $before, orderBy: $orderBy) { nodes { id } pageInfo { hasNextPage hasPreviousPage endCursor startCursor } } }`;
@@ -73,6 +74,44 @@ describe('the log of calls', () => {
     const [raw] = await gateway.app.get(Database).platform.query<[{ row: string }]>('SELECT calls::text AS row FROM calls WHERE id = $1', [record!.id]);
     expect(raw.row).not.toMatch(/example\.com|4111 1111 1111 1111|ORD-|4111111111111111/);
     await setLogging(gateway, 'full');
+  });
+
+  it('cuts what callers may make as long as they like, in every mode, and still tells sticky keys apart', async () => {
+    await setLogging(gateway, 'metadata');
+    const pairs = Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`k${index}`, 'v']));
+    const [one1, two, many, fits] = await logCalls(gateway,
+      { model: 'm'.repeat(7e6), stickyKey: `${'u'.repeat(5e5)}1`, errorCode: 'e'.repeat(1e5), metadata: { ['k'.repeat(1e5)]: 'v'.repeat(7e6), nested: { deep: 'x'.repeat(1e6) } as unknown as string } },
+      { stickyKey: `${'u'.repeat(5e5)}2` }, { metadata: pairs }, { model: 'm'.repeat(256), stickyKey: 'u'.repeat(256), metadata: { ['k'.repeat(64)]: 'v'.repeat(512) } });
+    const first = await one(one1!.id);
+    expect([first.model, first.metadata]).toEqual([`${'m'.repeat(249)}… [cut]`, { [`${'k'.repeat(57)}… [cut]`]: `${'v'.repeat(505)}… [cut]`, nested: '… [cut]' }]);
+    expect(first.stickyKey).toMatch(/^u{236}… [\w-]{16}$/);
+    expect((await one(two!.id)).stickyKey).not.toBe(first.stickyKey);
+    expect((await one(many!.id)).metadata).toEqual({ ...Object.fromEntries(Object.entries(pairs).slice(0, 16)), '…': '… [cut]' });
+    expect(await one(fits!.id)).toMatchObject({ model: fits!.model, stickyKey: fits!.stickyKey, metadata: fits!.metadata });
+    await setLogging(gateway, 'full');
+  });
+
+  it('gives each project\'s patterns a share of the time, beyond which a call waits for others, or is kept without its texts', async () => {
+    const other = withKey(gateway, gateway.otherKey);
+    const { projectId } = await contextOf(gateway);
+    await setLogging(gateway, 'full', Array.from({ length: 4 }, (_, index) => ({ name: `p${index}`, pattern: `(?:a?){24${index}}[bz]` })));
+    const before = await droppedFor('texts');
+    const log = gateway.app.get(CallLog);
+    const bodies = { request: asked(['user', 'a'.repeat(250_000)]), answer: answered('a'.repeat(250_000)), metadata: { team: 'a' }, stickyKey: 'user-1' };
+    const [slow, slower] = [callOf(projectId, bodies), callOf(projectId, bodies)];
+    const quick = callOf((await contextOf(other)).projectId);
+    [slow, slower, quick].forEach((record) => log.add(record));
+    await log.flush();
+    expect(await one(slow.id)).toMatchObject({ logged: 'full', cut: true, request: null, answer: null, variables: null, metadata: null, stickyKey: expect.stringMatching(/^[\w-]{16}$/) });
+    expect(await droppedFor('texts') - before).toBe(2);
+    const written = await gateway.app.get(Database).platform.query<{ id: string }[]>('SELECT id FROM calls WHERE id = ANY($1) ORDER BY xmin::text::bigint DESC LIMIT 1', [[slow.id, slower.id, quick.id]]);
+    expect(written).toEqual([{ id: slower.id }]);
+    await setLogging(gateway, 'full');
+  });
+
+  it('refuses patterns that are too large together', async () => {
+    const five = Array.from({ length: 5 }, (_, index) => ({ name: `p${index}`, pattern: `(?:a?){24${index}}[bz]` }));
+    await expect(setLogging(gateway, 'full', five)).rejects.toMatchObject({ code: 'bad_input', message: expect.stringMatching(/The patterns up to p4 are too large together \(\d+ steps .* at most 2000 in a project\)/) });
   });
 
   it.each([

@@ -66,6 +66,17 @@ describe('the audit trail', () => {
     expect(JSON.stringify([failed, made])).not.toMatch(/very-secret|encrypted/);
   });
 
+  it('tells of arguments that Postgres cannot hold, whether they fail or are cut in the middle of a character', async () => {
+    const create = (description: string) => post(gateway, { query: CREATE_PROMPT, variables: { input: { ...prompt('cut'), commitMessage: description } } });
+    const failed = await create('nul \0 and half \ud83d');
+    expect(failed.errors).toHaveLength(1);
+    expect(await audit({ requestId: failed.response.headers.get('x-request-id')! })).toMatchObject([{ operation: 'createPromptVersion', arguments: { input: { commitMessage: 'nul \uFFFD and half \uFFFD' } } }]);
+    const messages = [{ role: 'user', content: `${'a'.repeat(999)}😀` }];
+    const made = await post(gateway, { query: CREATE_PROMPT, variables: { input: { ...prompt('cut'), messages } } });
+    expect(made.errors).toBeUndefined();
+    expect(await audit({ requestId: made.response.headers.get('x-request-id')! })).toMatchObject([{ outcome: 'ok', arguments: { input: { messages: [{ content: `${'a'.repeat(999)}\uFFFD… (1001 characters)` }] } } }]);
+  });
+
   it('is the tenant\'s own, and cannot be changed', async () => {
     expect(await audit({}, gateway.otherKey)).not.toContainEqual(expect.objectContaining({ operation: 'createProvider' }));
     const tenant = gateway.app.get(Database).manager(await contextOf(gateway));

@@ -103,6 +103,51 @@ describe('templates of prompts', () => {
     expect(await render('cycle/b')).toBe('b a');
   });
 
+  describe('a label by which others include a prompt', () => {
+    const remove = (name: string, labels: string[]) => gateway.graphql('mutation ($name: String!, $labels: [String!]!) { removePromptLabels(name: $name, labels: $labels) { id } }', { name, labels });
+    const includedBy = async (name: string, version: number, args = '') => (await gateway.graphql(
+      `query ($name: String!, $version: Int!) { prompt(name: $name, version: $version) { includedBy${args} { nodes { name version } pageInfo { hasNextPage endCursor } } } }`, { name, version }))['prompt'].includedBy;
+
+    it('stays as long as one of them may be fetched', async () => {
+      await create('held/part', 'part', { labels: ['production', 'staging'] });
+      await create('held/whole', '<{% render "held/part" %}>');
+      await create('held/old', '[{% render "held/part@staging" %}]', { labels: [] });
+      await create('held/old', 'without', { labels: [] });
+      await expect(remove('held/part', ['staging', 'production'])).rejects.toMatchObject({
+        code: 'conflict', message: expect.stringContaining('held/whole/1 (by held/part@production)'), errors: [{ extensions: { param: 'labels' } }],
+      });
+      expect(await render('held/whole')).toBe('<part>');
+      await remove('held/part', ['staging']);
+      await create('held/whole', 'without', { labels: [] });
+      await expect(remove('held/part', ['production'])).rejects.toMatchObject({ code: 'conflict' });
+      await move('held/whole', 2);
+      await remove('held/part', ['production']);
+    });
+
+    it('goes or is included, not both, when that is asked at once', async () => {
+      for (let round = 0; round < 5; round += 1) {
+        const [part, whole] = [`race/part${round}`, `race/whole${round}`];
+        await create(part, 'part');
+        const made = await Promise.allSettled([create(whole, `<{% render "${part}" %}>`), remove(part, ['production'])]);
+        expect(made.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+      }
+    });
+
+    it('shows who includes a version, by its number or by what names it now', async () => {
+      await create('shared/part', 'one');
+      for (const [index, reference] of ['shared/part', 'shared/part/1', 'shared/part@latest'].entries()) await create(`shared/by${index}`, `{% render "${reference}" %}`);
+      const namesOf = (page: { nodes: { name: string }[] }) => page.nodes.map(({ name }) => name);
+      expect(namesOf(await includedBy('shared/part', 1))).toEqual(['shared/by2', 'shared/by1', 'shared/by0']);
+      const first = await includedBy('shared/part', 1, '(first: 2)');
+      expect(first).toMatchObject({ nodes: [{ name: 'shared/by2' }, { name: 'shared/by1' }], pageInfo: { hasNextPage: true } });
+      expect(await includedBy('shared/part', 1, `(first: 2, after: "${first.pageInfo.endCursor}")`)).toMatchObject({ nodes: [{ name: 'shared/by0' }], pageInfo: { hasNextPage: false } });
+      await create('shared/part', 'two');
+      expect(namesOf(await includedBy('shared/part', 1))).toEqual(['shared/by1']);
+      expect(namesOf(await includedBy('shared/part', 2))).toEqual(['shared/by2', 'shared/by0']);
+      expect(namesOf(await includedBy('shared/by0', 1))).toEqual([]);
+    });
+  });
+
   it('goes to files and back: includes, and a schema only where the author gave it', async () => {
     const inputSchema = { type: 'object', properties: { city: { type: 'string', maxLength: 20 } }, required: ['city'] };
     await create('files/part', 'of {{city}}', { inputSchema });

@@ -22,6 +22,8 @@ describe('prompts', () => {
     expect(await by({ label: 'latest' })).toMatchObject({ version: 2, labels: ['latest'] });
     await gateway.graphql('mutation { setPromptLabels(name: "house/call", version: 2, labels: ["production"]) { version } }');
     expect(await by({})).toMatchObject({ version: 2, labels: ['production', 'latest'] });
+    await expect(by({ label: 'LOUD!' })).rejects.toMatchObject({ code: 'bad_input', message: expect.stringContaining('is not a label') });
+    await expect(by({ label: 'staging' })).rejects.toMatchObject({ code: 'not_found', message: expect.stringContaining('setPromptLabels') });
     expect(await by({ version: 1 })).toMatchObject({ messages: [{ role: 'user', content: 'Do: {{sentence}}' }] });
   });
 

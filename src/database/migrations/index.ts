@@ -16,6 +16,7 @@ import { Calls1764220000000 } from './1764220000000-calls.js';
 import { Experiments1764230000000 } from './1764230000000-experiments.js';
 import { ProviderKinds1764240000000 } from './1764240000000-provider-kinds.js';
 import { Routing1764250000000 } from './1764250000000-routing.js';
+import { PromptIncludes1764260000000 } from './1764260000000-prompt-includes.js';
 
 /** In order of age. */
-export const MIGRATIONS: (new () => MigrationInterface)[] = [Initial1764000000000, Commands1764090000000, Access1764100000000, Webhooks1764110000000, Limits1764120000000, TraceContext1764130000000, OutboxOrder1764150000000, KeysetIndexes1764155000000, InboundMessagesAge1764160000000, Redelivery1764170000000, EndpointRevision1764180000000, PromptTemplates1764200000000, PromptLibrary1764210000000, Calls1764220000000, Experiments1764230000000, ProviderKinds1764240000000, Routing1764250000000];
+export const MIGRATIONS: (new () => MigrationInterface)[] = [Initial1764000000000, Commands1764090000000, Access1764100000000, Webhooks1764110000000, Limits1764120000000, TraceContext1764130000000, OutboxOrder1764150000000, KeysetIndexes1764155000000, InboundMessagesAge1764160000000, Redelivery1764170000000, EndpointRevision1764180000000, PromptTemplates1764200000000, PromptLibrary1764210000000, Calls1764220000000, Experiments1764230000000, ProviderKinds1764240000000, Routing1764250000000, PromptIncludes1764260000000];

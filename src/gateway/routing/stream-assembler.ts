@@ -24,7 +24,6 @@ export class StreamAssembler {
   private head: Fields | null = null;
   private usage: Fields | null = null;
   private characters = 0;
-  private finished = 0;
 
   constructor(private readonly operation: StreamedOperation) {}
 
@@ -51,11 +50,6 @@ export class StreamAssembler {
     return this.characters > MAX_CHARACTERS;
   }
 
-  /** Whether every choice was told to be finished: the stream may still break off before `[DONE]`. */
-  get isFinished(): boolean {
-    return this.choices.size > 0 && this.finished === this.choices.size;
-  }
-
   /** The answer as far as it came; null when nothing did, or too much. */
   answer(): Fields | null {
     if (!this.head || this.isTooLong) return null;
@@ -75,10 +69,7 @@ export class StreamAssembler {
     let choice = this.choices.get(at);
     if (!choice) this.choices.set(at, choice = { index: at, message: {}, text: '', logprobs: null, rest: { finish_reason: null } });
     Object.assign(choice.rest, rest);
-    if (reason != null) {
-      if (choice.rest['finish_reason'] === null) this.finished += 1;
-      choice.rest['finish_reason'] = reason;
-    }
+    if (reason != null) choice.rest['finish_reason'] = reason;
     if (typeof text === 'string') choice.text += text;
     if (isFields(delta)) merge(choice.message, delta);
     if (isFields(logprobs)) merge(choice.logprobs ??= {}, logprobs);

@@ -32,7 +32,7 @@ interface Item {
 }
 
 /** The name that a prompt of Langfuse's, which may hold anything, has here. */
-export const nameHere = (name: string): string => name.split('/').map((part) => part.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[^A-Za-z0-9]+/, '')).filter((part) => part !== '').join('/');
+const nameHere = (name: string): string => name.split('/').map((part) => part.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[^A-Za-z0-9]+/, '')).filter((part) => part !== '').join('/');
 
 /**
  * Reads prompts as Langfuse's API writes them: a list, `{data: []}`, one object, or an object per line. Versions are in order

@@ -8,7 +8,7 @@ import { describePlace, type Statement } from './syntax.js';
 /** Bounds of what one version may hold, so that reading it takes no more than a tenth of a second. */
 export const MAX_CHARACTERS = 2_000_000;
 export const MAX_TAGS = 5_000;
-export const MAX_TAG_CHARACTERS = 200_000;
+const MAX_TAG_CHARACTERS = 200_000;
 
 /** The stack has run out: LiquidJS reads what is nested by recursion. */
 const NESTED_TOO_DEEPLY = 'tags or brackets are nested too deeply.';

@@ -1,9 +1,9 @@
 import { DomainError } from '../../common/errors.js';
 
 /** More than any model reads. A template that names a variable often enough could ask for more than there is memory. */
-export const MAX_RENDERED_CHARACTERS = 8_000_000;
+const MAX_RENDERED_CHARACTERS = 8_000_000;
 /** Tags evaluated, items looped over, and for long values their length: what takes about a tenth of a second. */
-export const MAX_STEPS = 1_000_000;
+const MAX_STEPS = 1_000_000;
 const CHARACTERS_PER_STEP = 64;
 
 /** What is written by one rendering of a prompt, and how much it may still do. The bounds do not depend on the machine. */
