@@ -43,7 +43,7 @@ describe('streams of a provider that misbehaves on the wire', () => {
   };
 
   it.each(['ends', 'is reset'] as const)('lives on when the upstream %s while the client is slow', async (how) => {
-    const before = ended.mock.calls.length;
+    const before: number = ended.mock.calls.length;
     answer = (socket) => socket.write(HEAD + event({ content: 'y'.repeat(3_900_000) }).repeat(2), () => (how === 'ends' ? socket.end() : socket.resetAndDestroy()));
     const client = ask();
     await expect.poll(() => ended.mock.calls.length, { timeout: 10_000 }).toBe(before + 1);
@@ -56,7 +56,7 @@ describe('streams of a provider that misbehaves on the wire', () => {
   });
 
   it('lets go of a client that reads nothing of what never ends', async () => {
-    const before = ended.mock.calls.length;
+    const before: number = ended.mock.calls.length;
     let gone = false;
     answer = (socket) => {
       socket.once('close', () => { gone = true; });
@@ -72,7 +72,7 @@ describe('streams of a provider that misbehaves on the wire', () => {
   });
 
   it.each([3_000, 20_000])('accounts for an answer that is nested %d deep', async (depth) => {
-    const before = ended.mock.calls.length;
+    const before: number = ended.mock.calls.length;
     answer = (socket) => socket.end(`${HEAD}${event({ x: 'DEEP' }).replace('"DEEP"', `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`)}data: [DONE]\n\n`);
     const client = ask().resume();
     await expect.poll(() => ended.mock.calls.length, { timeout: 10_000 }).toBe(before + 1);
@@ -80,7 +80,7 @@ describe('streams of a provider that misbehaves on the wire', () => {
   });
 
   it('ends the call of a client that leaves while it is being let in', async () => {
-    const before = ended.mock.calls.length;
+    const before: number = ended.mock.calls.length;
     const auth = gateway.app.get(AuthService);
     const [recall, authenticate] = [auth.recall.bind(auth), auth.authenticate.bind(auth)];
     let letIn!: () => void;
