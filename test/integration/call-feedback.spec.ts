@@ -43,7 +43,7 @@ describe('feedback on calls', () => {
   it('names no call by a request id that several have, and says which they are', async () => {
     const records = await logCalls(gateway, ...Array.from({ length: 12 }, () => ({ requestId: 'turn-1' })));
     const newest = records.map(({ id }) => id).sort().reverse();
-    const named = `"turn-1": ${newest.slice(0, 10).join(', ')} and older ones. Say by callId`;
+    const named = `"turn-1": ${newest.slice(0, 10).join(', ')} and older ones. Say by call_id`;
     await expect(add({ requestId: 'turn-1', thumb: true })).rejects.toMatchObject({ code: 'conflict', message: expect.stringContaining(named) });
     const response = await post({ request_id: 'turn-1', thumb: true });
     expect(response.status).toBe(409);
@@ -94,7 +94,6 @@ describe('feedback on calls', () => {
     expect((await post({ call_id: record!.id, score: 'NaN' })).status).toBe(400);
   });
 
-<<<<<<< HEAD
   it.each([
     [{ thumb: true }, 400, 'call_id', 'by call_id (header x-triad-call-id) or by request_id'],
     [{ call_id: 'prm_01kaxw8k2ze0wr3r1d1hyqv0aa', thumb: true }, 400, 'call_id', 'no id of a call'],
@@ -107,7 +106,8 @@ describe('feedback on calls', () => {
     const response = await post(JSON.parse(JSON.stringify(body).replaceAll('CALL', record!.id)) as object);
     expect(response.status).toBe(status);
     expect(await response.json()).toMatchObject({ error: { param, message: expect.stringContaining(text) } });
-=======
+  });
+
   it('is refused when the project\'s patterns take too long over it, and holds nobody up meanwhile', async () => {
     await setLogging(gateway, 'metadata', Array.from({ length: 4 }, (_, index) => ({ name: `p${index}`, pattern: `(?:a?){24${index}}[bz]` })));
     const [record] = await logCalls(gateway, {});
@@ -120,7 +120,6 @@ describe('feedback on calls', () => {
     expect(turns).toBeGreaterThan(10);
     expect(await add({ callId: record!.id, comment: 'aaab' })).toMatchObject({ comment: '[p0]' });
     await setLogging(gateway, 'metadata');
->>>>>>> w-mend4
   });
 
   it('is listed and filtered, and calls by it', async () => {
