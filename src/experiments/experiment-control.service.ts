@@ -66,7 +66,7 @@ export class ExperimentControlService {
     const subject = await goneOf(this.subjects.now(ctx, experiment));
     if (subject !== null) return { metric: null, arm: null, message: `What it is about is gone. ${subject}` };
     for (const { name, model } of await this.experiments.armsOf(ctx, [experiment.id])) {
-      const target = model === null ? null : await goneOf(this.subjects.target(ctx, experiment, model!));
+      const target = model === null ? null : await goneOf(this.subjects.target(ctx, experiment, model));
       if (target !== null) return { metric: null, arm: name, message: `The target of the arm ${name} is gone. ${target}` };
     }
     return null;

@@ -47,7 +47,7 @@ describe('feedback on calls', () => {
     await expect(add({ requestId: 'turn-1', thumb: true })).rejects.toMatchObject({ code: 'conflict', message: expect.stringContaining(named) });
     const response = await post({ request_id: 'turn-1', thumb: true });
     expect(response.status).toBe(409);
-    expect(await response.json()).toMatchObject({ error: { code: 'conflict', message: expect.stringContaining(named) } });
+    expect(await response.json()).toMatchObject({ error: { code: 'conflict', message: expect.stringContaining(named.replace('callId', 'call_id')) } });
     await logCalls(gateway, { requestId: 'turn-2' }, { requestId: 'turn-2' });
     await expect(add({ requestId: 'turn-2', thumb: true })).rejects.toMatchObject({ code: 'conflict', message: expect.not.stringContaining('older') });
     expect(await add({ callId: newest[3], requestId: 'turn-1', thumb: true })).toMatchObject({ callId: newest[3] });
