@@ -39,7 +39,7 @@ export class TargetService {
     const provider = slash > 0 ? await this.deployments.findProvider(ctx, name.slice(0, slash)) : null;
     if (!provider) {
       throw new DomainError('model_not_found',
-        `The model ${JSON.stringify(name)} does not exist in this project. Use models:/NAME@ALIAS, models:/NAME/3, the name of a deployment, or PROVIDER/MODEL; GET /v1/models lists what is there.`, 'model');
+        `The model ${JSON.stringify(name.slice(0, 200))} does not exist in this project. Use models:/NAME@ALIAS, models:/NAME/3, the name of a deployment, or PROVIDER/MODEL; GET /v1/models lists what is there.`, 'model');
     }
     return { kind: 'provider', provider, model: name.slice(slash + 1) };
   }

@@ -136,12 +136,12 @@ async function signInbound(as: Gateway, id: string, secret: string): Promise<voi
 
 async function makeData(as: Gateway, marker: string): Promise<Pick<World, 'prompt' | 'promptVersionId' | 'sparePrompt' | 'lamps' | 'items' | 'datasetVersionId' | 'fileId' | 'looseFileId'>> {
   const { createPromptVersion } = await as.graphql('mutation ($input: CreatePromptVersionInput!) { createPromptVersion(input: $input) { id } }', {
-    input: { name: `${marker}-prompt`, messages: [{ role: 'user', content: `Of ${marker}: {{sentence}}` }], labels: ['production'] },
+    input: { name: `${marker}-prompt`, type: 'text', messages: [{ role: 'user', content: `Of ${marker}: {{sentence}}` }], labels: ['production'] },
   });
   const sparePrompt = `${marker}/note`;
   await as.graphql('mutation ($input: CreatePromptVersionInput!, $below: CreatePromptVersionInput!, $labels: [String!]!) { createPromptVersion(input: $input) { id } below: createPromptVersion(input: $below) { id } setProtectedPromptLabels(labels: $labels) }', {
     input: { name: sparePrompt, type: 'text', messages: [{ role: 'user', content: `A note of ${marker}` }], labels: ['spare'] },
-    below: { name: `${marker}/sub/note`, messages: [{ role: 'user', content: `Another of ${marker}` }] }, labels: [`${marker.toLowerCase()}-gold`],
+    below: { name: `${marker}/sub/note`, messages: [{ role: 'user', content: `Another of ${marker}: {% render "${marker}-prompt" %}` }] }, labels: [`${marker.toLowerCase()}-gold`],
   });
   const lamps = await uploadDataset(as, `${marker}-lamps`, sentences(0, 40).map((row) => ({ ...row, completion: `on ${marker}` })), { holdout: 0.2 });
   const items = await uploadDataset(as, `${marker}-items`, sentences(100, 120).map((row) => ({ ...row, completion: undefined, expected: `${marker}-gold` })), { format: 'prompt', holdout: 0.3 });
@@ -199,7 +199,7 @@ async function makeRuns(as: Gateway, ctx: RequestContext, marker: string): Promi
 async function makeExperiments(as: Gateway, marker: string): Promise<Pick<World, 'experimentId' | 'draftExperimentId'>> {
   const name = `${marker}-prompt`;
   await as.graphql('mutation ($name: String!) { setPromptLabels(name: $name, version: 1, labels: ["tried"]) { id } }', { name });
-  await as.graphql('mutation ($input: CreatePromptVersionInput!) { createPromptVersion(input: $input) { id } }', { input: { name, messages: [{ role: 'user', content: `Of ${marker}: {{sentence}}` }] } });
+  await as.graphql('mutation ($input: CreatePromptVersionInput!) { createPromptVersion(input: $input) { id } }', { input: { name, type: 'text', messages: [{ role: 'user', content: `Of ${marker}: {{sentence}}` }] } });
   const draft = async (): Promise<string> => (await as.graphql('mutation ($input: CreateExperimentInput!) { createExperiment(input: $input) { id } }', {
     input: { name: `${marker}-experiment`, subject: `prompts:/${name}@tried`, primaryMetric: 'cost', arms: [{ name: 'new', target: `prompts:/${name}/2` }], guards: [{ metric: 'cost', maxWorse: 1 }] },
   }))['createExperiment'].id;
