@@ -13,6 +13,11 @@ const ROUND_SECONDS = 3;
 const THROUGHPUT_SECONDS = 4;
 const LOWEST_RATE = 25;
 
+/** What the page says of the comparison's terms. */
+const RIVALS = `Portkey and LiteLLM are called as they come: without limits, a prompt or a log (LiteLLM with its master key, Portkey checks none), which are on in Triad's rows
+but for direct and proxy. Portkey 1.15.2 runs with \`@hono/node-server\` 1.13.8, since its streams answer 500 with newer ones; LiteLLM is 1.106.12, the newest whose pinned packages can be had.
+Load generator, upstream, Postgres and the process under test share the machine's cores.`;
+
 /** Microseconds of processor time per request, run by run. */
 type Costs = Map<string, number[]>;
 
@@ -26,7 +31,7 @@ export async function benchGateway(service: Service, folder: string): Promise<Fi
   try {
     const pairs = await throughputs(service, contenders, costs);
     const all = [contenders.direct, contenders.proxy, contenders.triad, ...contenders.rivals];
-    return { pairs, tables: [await rates(all, costs)], notes: contenders.missing };
+    return { pairs, tables: [await rates(all, costs)], notes: [...contenders.missing, RIVALS] };
   } finally {
     await contenders.stop();
   }
