@@ -32,7 +32,8 @@ await builder.close();
 const { version, description } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string; description: string };
 const app = await NestFactory.create<NestFastifyApplication>(AppModule, new FastifyAdapter(), { preview: true, logger: ['error'] });
 const routes = SwaggerModule.createDocument(app, new DocumentBuilder().setOpenAPIVersion('3.1.0')
-  .setTitle('Triad').setVersion(version).setDescription(description).setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0').addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key, `triad_…`' }).build());
+  .setTitle('Triad').setVersion(version).setDescription(description).setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0').addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key, `triad_…`' })
+  .addApiKey({ type: 'apiKey', in: 'header', name: 'x-api-key', description: 'An API key, `triad_…`, as Anthropic\'s clients send it' }, 'anthropic').build());
 const document = describeErrors({ ...routes, paths: { ...routes.paths, ...GATEWAY_PATHS, ...PROMPT_PATHS } });
 writeFileSync('openapi.json', `${JSON.stringify(document, null, 2)}\n`);
 await app.close();

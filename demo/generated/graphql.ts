@@ -9,11 +9,15 @@ export type AnswerSelection =
   | 'best_by_gold'
   | 'best_by_reward';
 
+/** A message; in a prompt its content is a template. */
 export type ChatMessageInput = {
+  /** What is said: a template, in a prompt. */
   content: string;
+  /** Who says it. */
   role: ChatRole;
 };
 
+/** Who says a message, by OpenAI's names. */
 export type ChatRole =
   | 'assistant'
   | 'system'
@@ -74,8 +78,11 @@ export type CreateFineTuneJobInput = {
   seed?: number | null | undefined;
 };
 
+/** A new version of a prompt, or a new prompt. */
 export type CreatePromptVersionInput = {
+  /** Why it is made, for people. */
   commitMessage?: string | null | undefined;
+  /** Model settings by OpenAI's names, such as `model` and `temperature`, which calls with the prompt take for what they do not say themselves. */
   config?: object | null | undefined;
   /** JSON Schema of the variables, tighter than the one inferred from the templates: it describes each that they read, and requires those that they always read. */
   inputSchema?: object | null | undefined;
@@ -85,7 +92,9 @@ export type CreatePromptVersionInput = {
   messages: Array<ChatMessageInput>;
   /** May hold slashes as folders. */
   name: string;
+  /** Of this version, for good. */
   tags?: Array<string> | null | undefined;
+  /** That of the prompt, when there is one already. */
   type?: PromptType;
 };
 

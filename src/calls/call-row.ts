@@ -49,10 +49,13 @@ const columnsOf = (record: CallRecord, logged: 'full' | 'metadata', metadata: Ca
   model: record.model, target: record.target ?? undefined, deployment_id: record.deploymentId ?? undefined, provider_id: record.providerId ?? undefined, model_version_id: record.modelVersionId ?? undefined,
   prompt_version_id: record.promptVersionId ?? undefined, prompt_messages: record.promptMessages, experiment_id: record.experimentId ?? undefined, arm: record.arm ?? undefined,
   sticky_key: stickyKey ?? undefined, metadata: metadata ?? undefined, status: record.status, error_code: record.errorCode ?? undefined, streamed: record.streamed, cached: record.cached,
-  attempts: record.attempts, latency_ms: record.latencyMs, first_token_ms: record.firstTokenMs ?? undefined,
+  attempts: record.attempts, latency_ms: toMicros(record.latencyMs), first_token_ms: record.firstTokenMs === null ? undefined : toMicros(record.firstTokenMs),
   prompt_tokens: whole(record.promptTokens), completion_tokens: whole(record.completionTokens), cost: Number.isFinite(record.cost) ? record.cost : 0,
   cut: false, variables: undefined as unknown, request: undefined as unknown, answer: undefined as unknown, words: undefined as string | undefined,
 });
+
+/** Milliseconds as exact as microseconds: more digits take longer to write, and say nothing. */
+const toMicros = (ms: number): number => Math.round(ms * 1000) / 1000;
 
 /** Providers say how many tokens they counted, and may say anything. */
 const whole = (count: number): number => (count > 0 ? Math.min(MAX_INT, Math.round(count)) : 0);

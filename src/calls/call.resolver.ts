@@ -69,12 +69,12 @@ export class CallResolver {
     return this.feedback.listOf(ctx, call.id, args);
   }
 
-  @ResolveField(() => PromptVersion, { nullable: true })
+  @ResolveField(() => PromptVersion, { nullable: true, description: 'The registered prompt that it was made with.' })
   promptVersion(@Ctx() ctx: RequestContext, @Parent() { promptVersionId }: CallEntity) {
     return promptVersionId === null ? null : this.prompts.loadVersion(ctx, promptVersionId);
   }
 
-  @ResolveField(() => ModelVersion, { nullable: true })
+  @ResolveField(() => ModelVersion, { nullable: true, description: 'The registered version that answered, or was asked last.' })
   modelVersion(@Ctx() ctx: RequestContext, @Parent() { modelVersionId }: CallEntity) {
     return modelVersionId === null ? null : this.models.loadVersion(ctx, modelVersionId);
   }

@@ -6,8 +6,8 @@ import { DomainError } from './errors.js';
 
 @ObjectType({ description: 'Relay page information.' })
 export class PageInfo {
-  @Field() hasNextPage: boolean;
-  @Field() hasPreviousPage: boolean;
+  @Field({ description: 'Whether there is more after this page.' }) hasNextPage: boolean;
+  @Field({ description: 'Whether there is more before this page.' }) hasPreviousPage: boolean;
   @Field(() => String, { nullable: true, description: 'Pass as `before` for the page before.' }) startCursor: string | null;
   @Field(() => String, { nullable: true, description: 'Pass as `after` for the next page.' }) endCursor: string | null;
 }
@@ -46,7 +46,7 @@ export class KeysetArgs {
 
 export const OrderDirectionEnum = { asc: 'asc', desc: 'desc' } as const;
 export type OrderDirection = keyof typeof OrderDirectionEnum;
-registerEnumType(OrderDirectionEnum, { name: 'OrderDirection' });
+registerEnumType(OrderDirectionEnum, { name: 'OrderDirection', description: 'asc: the least, or oldest, first. desc: the other way round.' });
 
 /** What a list is sorted by; equal keys by id. */
 export interface Order<F extends string> {
@@ -62,8 +62,8 @@ export interface ListArgs<Filter extends object, F extends string> extends Keyse
 
 @InputType()
 export class CreatedFilter {
-  @Field(() => Date, { nullable: true }) @IsOptional() @IsDate() createdAfter?: Date | null;
-  @Field(() => Date, { nullable: true }) @IsOptional() @IsDate() createdBefore?: Date | null;
+  @Field(() => Date, { nullable: true, description: 'Made after then.' }) @IsOptional() @IsDate() createdAfter?: Date | null;
+  @Field(() => Date, { nullable: true, description: 'Made before then.' }) @IsOptional() @IsDate() createdBefore?: Date | null;
 }
 
 @InputType()
@@ -81,16 +81,16 @@ export function listArgsOf<Filter extends object, F extends string>(
   name: string, filter: Type<Filter>, fields: readonly [F, ...F[]], fallback: OrderDirection = 'desc',
 ): Type<ListArgs<Filter, F>> {
   const FieldEnum: object = Object.fromEntries(fields.map((field) => [field, field]));
-  registerEnumType(FieldEnum, { name: `${name}OrderField` });
+  registerEnumType(FieldEnum, { name: `${name}OrderField`, description: 'What the list may be sorted by.' });
 
-  @InputType(`${name}Order`)
+  @InputType(`${name}Order`, { description: 'How the list is sorted; equal ones by id.' })
   class OrderInput implements Order<F> {
-    @Field(() => FieldEnum, { defaultValue: fields[0] }) @IsIn(fields as readonly string[]) field: F = fields[0];
-    @Field(() => OrderDirectionEnum, { defaultValue: fallback }) @IsIn(Object.keys(OrderDirectionEnum)) direction: OrderDirection = fallback;
+    @Field(() => FieldEnum, { defaultValue: fields[0], description: 'By what.' }) @IsIn(fields as readonly string[]) field: F = fields[0];
+    @Field(() => OrderDirectionEnum, { defaultValue: fallback, description: 'Which end comes first.' }) @IsIn(Object.keys(OrderDirectionEnum)) direction: OrderDirection = fallback;
   }
   @ArgsType()
   class Args extends KeysetArgs implements ListArgs<Filter, F> {
-    @Field(() => filter, { nullable: true }) @IsOptional() @ValidateNested() @TypeOf(() => filter) filter?: Filter | null;
+    @Field(() => filter, { nullable: true, description: 'Which of them; by default all.' }) @IsOptional() @ValidateNested() @TypeOf(() => filter) filter?: Filter | null;
     @Field(() => OrderInput, { nullable: true, description: `By default by ${fields[0]}, ${fallback}.` }) @IsOptional() @ValidateNested() @TypeOf(() => OrderInput) orderBy?: OrderInput | null;
   }
   return Args;
@@ -104,16 +104,16 @@ export interface Page<T> {
 
 /** Makes the Relay connection type of a node type; its name is `<Node>Connection`. */
 export function connectionOf<T>(node: Type<T>, name: string): Type<Page<T>> {
-  @ObjectType(`${name}Edge`)
+  @ObjectType(`${name}Edge`, { description: 'A node of a page, and where it is in the list.' })
   class Edge {
-    @Field() cursor: string;
-    @Field(() => node) node: T;
+    @Field({ description: 'Pass as `after` or `before` for what comes after or before it.' }) cursor: string;
+    @Field(() => node, { description: 'The node itself.' }) node: T;
   }
-  @ObjectType(`${name}Connection`)
+  @ObjectType(`${name}Connection`, { description: 'A page of a list.' })
   class Connection implements Page<T> {
-    @Field(() => [Edge]) edges: Edge[];
+    @Field(() => [Edge], { description: 'The nodes with their cursors.' }) edges: Edge[];
     @Field(() => [node], { description: 'The nodes of `edges`, for clients that need no cursors.' }) nodes: T[];
-    @Field(() => PageInfo) pageInfo: PageInfo;
+    @Field(() => PageInfo, { description: 'What comes before and after.' }) pageInfo: PageInfo;
   }
   return Connection;
 }

@@ -7,18 +7,18 @@ import { RoutingPolicy, RoutingPolicyInput } from './routing.types.js';
 @Directive('@key(fields: "id")')
 @ObjectType({ description: 'A name that apps call, and what answers to it.' })
 export class Deployment {
-  @Field(() => ID) id: string;
-  @Field() name: string;
+  @Field(() => ID, { description: 'Identifier, `dep_…`.' }) id: string;
+  @Field({ description: 'What apps give as `model`.' }) name: string;
   @Field({ description: '`models:/name@alias`, `models:/name/3` or `<provider>/<model>`: that of the first arm.' }) target: string;
   @Field(() => RoutingPolicy, { description: 'Where its calls go, and what happens when a target fails.' }) routing: RoutingPolicy;
   @Field(() => Int, { description: 'Raised by each change.' }) revision: number;
-  @Field() createdAt: Date;
-  @Field() updatedAt: Date;
+  @Field({ description: 'When it was made.' }) createdAt: Date;
+  @Field({ description: 'When it was changed last.' }) updatedAt: Date;
 }
 
 export const DeploymentConnection = connectionOf(Deployment, 'Deployment');
 
-@InputType()
+@InputType({ description: 'Which deployments; what is left out does not matter.' })
 export class DeploymentFilter extends NamedFilter {
   @Field(() => String, { nullable: true, description: 'Those that have it as an arm or a fallback.' }) @IsOptional() @IsString() target?: string | null;
 }
@@ -26,9 +26,9 @@ export class DeploymentFilter extends NamedFilter {
 @ArgsType()
 export class DeploymentsArgs extends listArgsOf('Deployment', DeploymentFilter, ['created_at', 'name']) {}
 
-@InputType()
+@InputType({ description: 'A name for apps to call, and what answers to it.' })
 export class CreateDeploymentInput {
-  @Field() @IsString() name: string;
+  @Field({ description: 'What apps are to give as `model`.' }) @IsString() name: string;
 
   @Field(() => String, { nullable: true, description: '`models:/name@alias`, `models:/name/3` or `<provider>/<model>`; needed unless `routing` has arms.' })
   @IsOptional() @IsString() target?: string | null;

@@ -15,8 +15,8 @@ registerEnumType(ProviderKindEnum, {
 @ObjectType({ description: 'What a model costs per million tokens.' })
 export class ModelPrice {
   @Field({ description: 'A model\'s name, the beginning of names followed by `*`, or `*` for all others.' }) model: string;
-  @Field(() => Float) input: number;
-  @Field(() => Float) output: number;
+  @Field(() => Float, { description: 'Per million tokens of the prompt, in the currency of all prices here.' }) input: number;
+  @Field(() => Float, { description: 'Per million tokens of the answer.' }) output: number;
   @Field(() => Float, { nullable: true, description: 'Of prompt tokens that the provider read from its cache; null: as input.' }) cachedInput: number | null;
   @Field(() => Float, { nullable: true, description: 'Of prompt tokens that it wrote into its cache; null: as input.' }) cacheWrite: number | null;
   @Field(() => Float, { nullable: true, description: 'Per image, beside tokens.' }) image: number | null;
@@ -24,28 +24,28 @@ export class ModelPrice {
 
 @ObjectType({ description: 'A header that is sent with each request. It is shown, so it is no secret.' })
 export class ProviderHeader {
-  @Field() name: string;
-  @Field() value: string;
+  @Field({ description: 'In any case.' }) name: string;
+  @Field({ description: 'As it is sent.' }) value: string;
 }
 
 @Directive('@key(fields: "id")')
 @ObjectType({ description: 'An endpoint outside; its models are called `<provider>/<model>`.' })
 export class Provider {
-  @Field(() => ID) id: string;
-  @Field() name: string;
-  @Field(() => ProviderKindEnum) kind: ProviderKind;
+  @Field(() => ID, { description: 'Identifier, `prov_…`.' }) id: string;
+  @Field({ description: 'First part of its models\' names.' }) name: string;
+  @Field(() => ProviderKindEnum, { description: 'What it speaks.' }) kind: ProviderKind;
   @Field({ description: 'The part before /chat/completions, /messages or /sdapi.' }) baseUrl: string;
   @Field({ description: 'Whether a key is stored for it. Keys are never shown.' }) hasKey: boolean;
-  @Field(() => [ProviderHeader]) headers: ProviderHeader[];
+  @Field(() => [ProviderHeader], { description: 'Sent with each request.' }) headers: ProviderHeader[];
   @Field(() => [ModelPrice], { description: 'For budgets and cost; a model without a price counts as free.' }) prices: ModelPrice[];
-  @Field() createdAt: Date;
+  @Field({ description: 'When it was made.' }) createdAt: Date;
 }
 
 @ObjectType({ description: 'What came of one tiny call of a provider.' })
 export class ProviderTest {
   @Field({ description: 'It is there, takes the key and speaks what its kind says.' }) ok: boolean;
   @Field(() => Int, { nullable: true, description: 'HTTP status; null when no answer came.' }) status: number | null;
-  @Field(() => Int) latencyMs: number;
+  @Field(() => Int, { description: 'Milliseconds until its answer, or until it failed.' }) latencyMs: number;
   @Field(() => [String], { description: 'What it says that it offers; 100 at most.' }) models: string[];
   @Field(() => String, { nullable: true, description: 'What is wrong, and how to mend it.' }) message: string | null;
 }
@@ -55,7 +55,7 @@ export const ProviderConnection = connectionOf(Provider, 'Provider');
 @InputType({ description: 'Per million tokens, in the currency of all prices here.' })
 export class ModelPriceInput {
   @Field({ description: 'A model\'s name, the beginning of names followed by `*`, or `*` for all others.' }) @IsString() model: string;
-  @Field(() => Float) @IsNumber() @Min(0) @Max(MOST) input: number;
+  @Field(() => Float, { description: 'Per million tokens of the prompt.' }) @IsNumber() @Min(0) @Max(MOST) input: number;
   @Field(() => Float, { defaultValue: 0, description: 'Leave it out for embeddings, which have none.' }) @IsNumber() @Min(0) @Max(MOST) output: number;
   @Field(() => Float, { nullable: true, description: 'Of prompt tokens that the provider read from its cache; by default as input.' }) @IsOptional() @IsNumber() @Min(0) @Max(MOST) cachedInput?: number | null;
   @Field(() => Float, { nullable: true, description: 'Of prompt tokens that it wrote into its cache; by default as input.' }) @IsOptional() @IsNumber() @Min(0) @Max(MOST) cacheWrite?: number | null;
@@ -64,30 +64,30 @@ export class ModelPriceInput {
 
 @InputType({ description: 'Not a secret: it is shown.' })
 export class ProviderHeaderInput {
-  @Field() @IsString() name: string;
-  @Field() @IsString() value: string;
+  @Field({ description: 'In any case; not one that Triad sets itself.' }) @IsString() name: string;
+  @Field({ description: 'As it is to be sent.' }) @IsString() value: string;
 }
 
-@InputType()
+@InputType({ description: 'Which providers; what is left out does not matter.' })
 export class ProviderFilter extends NamedFilter {}
 
 @ArgsType()
 export class ProvidersArgs extends listArgsOf('Provider', ProviderFilter, ['created_at', 'name']) {}
 
-@InputType()
+@InputType({ description: 'An endpoint outside that answers for models.' })
 export class CreateProviderInput {
   @Field({ description: 'Without slashes.' }) @IsString() name: string;
-  @Field(() => ProviderKindEnum, { defaultValue: 'openai' }) @IsIn(PROVIDER_KINDS) kind: ProviderKind;
+  @Field(() => ProviderKindEnum, { defaultValue: 'openai', description: 'What it speaks.' }) @IsIn(PROVIDER_KINDS) kind: ProviderKind;
   @Field({ description: 'Such as `https://host/v1`: the part before /chat/completions, /messages or /sdapi.' }) @IsString() baseUrl: string;
   @Field(() => String, { nullable: true, description: 'Sent as the kind wants it: bearer token, x-api-key, or `user:password` of a web UI; stored encrypted.' }) @IsOptional() @IsString() apiKey?: string | null;
   @Field(() => [ProviderHeaderInput], { defaultValue: [], description: 'Sent with each request, such as OpenAI-Organization or anthropic-beta.' }) @IsArray() @ValidateNested({ each: true }) @Type(() => ProviderHeaderInput) headers: ProviderHeaderInput[];
-  @Field(() => [ModelPriceInput], { defaultValue: [] }) @IsArray() @ArrayMaxSize(500) @ValidateNested({ each: true }) @Type(() => ModelPriceInput) prices: ModelPriceInput[];
+  @Field(() => [ModelPriceInput], { defaultValue: [], description: 'At most 500. A model without a price counts as free.' }) @IsArray() @ArrayMaxSize(500) @ValidateNested({ each: true }) @Type(() => ModelPriceInput) prices: ModelPriceInput[];
 }
 
 @InputType({ description: 'What is left out, or null, stays.' })
 export class UpdateProviderInput {
   @Field(() => String, { nullable: true, description: 'Of another origin: with the key for it, when one is stored.' }) @IsOptional() @IsString() baseUrl?: string | null;
-  @Field(() => String, { nullable: true }) @IsOptional() @IsString() apiKey?: string | null;
+  @Field(() => String, { nullable: true, description: 'A new key, in place of the one that is stored.' }) @IsOptional() @IsString() apiKey?: string | null;
   @Field(() => [ProviderHeaderInput], { nullable: true, description: 'All of them.' }) @IsOptional() @IsArray() @ValidateNested({ each: true }) @Type(() => ProviderHeaderInput) headers?: ProviderHeaderInput[] | null;
   @Field(() => [ModelPriceInput], { nullable: true, description: 'All of them.' }) @IsOptional() @IsArray() @ArrayMaxSize(500) @ValidateNested({ each: true }) @Type(() => ModelPriceInput) prices?: ModelPriceInput[] | null;
 }

@@ -42,26 +42,26 @@ export class TimeoutPolicy {
 export class BreakerPolicy {
   @Field(() => Float, { description: 'Share of failures in the window that opens it.' }) failureRatio: number;
   @Field(() => Int, { description: 'Attempts that the window must hold at least.' }) minCalls: number;
-  @Field(() => Int) windowSeconds: number;
+  @Field(() => Int, { description: 'Seconds that attempts count for.' }) windowSeconds: number;
   @Field(() => Int, { description: 'How long until one call may try the target again.' }) openSeconds: number;
 }
 
 @ObjectType({ description: 'Whole answers kept for the same request.' })
 export class CachePolicy {
-  @Field(() => Int) ttlSeconds: number;
+  @Field(() => Int, { description: 'Seconds that an answer is kept.' }) ttlSeconds: number;
   @Field({ description: 'Only answers to requests with `temperature: 0` or a `seed`, and embeddings.' }) onlyDeterministic: boolean;
 }
 
 @ObjectType({ description: 'Where a deployment\'s calls go, and what happens when a target fails.' })
 export class RoutingPolicy {
-  @Field(() => [RoutingArm]) arms: RoutingArm[];
+  @Field(() => [RoutingArm], { description: 'Targets that calls are split over.' }) arms: RoutingArm[];
   @Field(() => [String], { description: 'Asked in this order when the arm\'s target has failed.' }) fallbacks: string[];
-  @Field(() => RetryPolicy) retries: RetryPolicy;
-  @Field(() => TimeoutPolicy) timeouts: TimeoutPolicy;
+  @Field(() => RetryPolicy, { description: 'How a target that failed is asked again.' }) retries: RetryPolicy;
+  @Field(() => TimeoutPolicy, { description: 'How long calls may take.' }) timeouts: TimeoutPolicy;
   @Field(() => BreakerPolicy, { nullable: true, description: 'Null: none.' }) breaker: BreakerPolicy | null;
   @Field(() => CachePolicy, { nullable: true, description: 'Null: none.' }) cache: CachePolicy | null;
   @Field({ description: 'Identical requests in flight share one call.' }) coalesce: boolean;
-  @Field(() => StickyByEnum) stickyBy: StickyBy;
+  @Field(() => StickyByEnum, { description: 'What keeps a caller at one arm.' }) stickyBy: StickyBy;
 }
 
 @InputType({ description: 'One of the targets that calls are split over.' })
@@ -110,8 +110,8 @@ export class RoutingPolicyInput {
   @Field(() => [String], { ...optional, description: 'At most 10 targets; none.' })
   @IsOptional() @IsArray() @ArrayMaxSize(10) @IsString({ each: true }) @MaxLength(500, { each: true }) fallbacks?: string[] | null;
 
-  @Field(() => RetryPolicyInput, optional) @IsOptional() @ValidateNested() @Type(() => RetryPolicyInput) retries?: RetryPolicyInput | null;
-  @Field(() => TimeoutPolicyInput, optional) @IsOptional() @ValidateNested() @Type(() => TimeoutPolicyInput) timeouts?: TimeoutPolicyInput | null;
+  @Field(() => RetryPolicyInput, { ...optional, description: 'How a target that failed is asked again.' }) @IsOptional() @ValidateNested() @Type(() => RetryPolicyInput) retries?: RetryPolicyInput | null;
+  @Field(() => TimeoutPolicyInput, { ...optional, description: 'How long calls may take.' }) @IsOptional() @ValidateNested() @Type(() => TimeoutPolicyInput) timeouts?: TimeoutPolicyInput | null;
 
   @Field(() => BreakerPolicyInput, { ...optional, description: 'Null: none. By default there is one.' })
   @IsOptional() @ValidateNested() @Type(() => BreakerPolicyInput) breaker?: BreakerPolicyInput | null;
@@ -127,14 +127,14 @@ const EXPECTED = { ...optional, description: 'The `revision` that the change is 
 
 @ArgsType()
 export class UpdateDeploymentArgs {
-  @Field() @IsString() name: string;
-  @Field(() => RoutingPolicyInput) @ValidateNested() @Type(() => RoutingPolicyInput) routing: RoutingPolicyInput;
+  @Field({ description: 'Of the deployment.' }) @IsString() name: string;
+  @Field(() => RoutingPolicyInput, { description: 'What is to change.' }) @ValidateNested() @Type(() => RoutingPolicyInput) routing: RoutingPolicyInput;
   @Field(() => Int, EXPECTED) @IsOptional() @IsInt() expectedRevision?: number | null;
 }
 
 @ArgsType()
 export class SetDeploymentWeightsArgs {
-  @Field() @IsString() name: string;
+  @Field({ description: 'Of the deployment.' }) @IsString() name: string;
 
   @Field(() => [RoutingArmInput], { description: 'Weights of arms that the deployment has; those of others stay.' })
   @IsArray() @ArrayMinSize(1) @ArrayMaxSize(10) @ValidateNested({ each: true }) @Type(() => RoutingArmInput) weights: RoutingArmInput[];
@@ -144,6 +144,6 @@ export class SetDeploymentWeightsArgs {
 
 @ArgsType()
 export class DeleteDeploymentArgs {
-  @Field() @IsString() name: string;
+  @Field({ description: 'Of the deployment.' }) @IsString() name: string;
   @Field(() => Int, EXPECTED) @IsOptional() @IsInt() expectedRevision?: number | null;
 }

@@ -70,7 +70,7 @@ export class ExperimentFieldsResolver {
     private readonly measured: ResultsService,
   ) {}
 
-  @ResolveField(() => [ExperimentArm])
+  @ResolveField(() => [ExperimentArm], { description: 'What is compared, in the order of the design.' })
   arms(@Ctx() ctx: RequestContext, @Parent() { id }: Experiment) {
     return this.experiments.armsOf(ctx, id);
   }

@@ -6,9 +6,19 @@ import { OPENAI_SCHEMAS } from './openai.openapi.js';
 import { requestSchema } from './request-checks.js';
 
 const PASSED_ON = 'Fields that are not listed are passed on to the model\'s runtime or provider as they are.';
+const text = { type: 'string' as const };
 const HEADERS = {
-  'x-triad-call-id': { description: 'Names the call in the log of calls, and for feedback', schema: { type: 'string' as const } },
+  'x-triad-call-id': { description: 'Names the call in the log of calls, and for feedback', schema: text },
+  'x-triad-cache': { description: 'Whether the cache of answers gave it; without one there is no such header', schema: { ...text, enum: ['hit', 'miss'] } },
+  age: { description: 'Of a hit: for how many seconds it has been kept', schema: text },
 };
+const PARAMETERS = [
+  { name: 'x-triad-sticky-key', description: 'Whom assignments stick to: the same key gets the same arm of a deployment and of an experiment. Without it OpenAI\'s `safety_identifier` or `user`' },
+  { name: 'x-triad-cache-control', description: 'Of the cache of answers: `no-cache` has the model asked, `no-store` that, and its answer not kept' },
+  { name: 'x-triad-project', description: 'For people with roles in several projects: which of them. An API key is of one project' },
+].map((header) => ({ ...header, in: 'header' as const, required: false, schema: text }));
+/** Anthropic's clients give the key by itself. */
+const securityOf = (operation: Operation): Record<string, string[]>[] => [{ bearer: [] }, ...(operation === 'message' ? [{ anthropic: [] }] : [])];
 const messages = [{ role: 'user', content: 'Close the blind in the studio.' }];
 
 const ROUTES: Record<Operation, { id: string; summary: string; answer: object; streams: boolean; example: object }> = {
@@ -29,7 +39,7 @@ export const GATEWAY_PATHS: OpenAPIObject['paths'] = Object.fromEntries(Object.e
   const { id, summary, answer, streams, example } = ROUTES[operation];
   return [path, {
     post: {
-      operationId: id, tags: ['Gateway'], security: [{ bearer: [] }], summary, description: PASSED_ON,
+      operationId: id, tags: ['Gateway'], security: securityOf(operation), summary, description: PASSED_ON, parameters: PARAMETERS,
       requestBody: { required: true, content: { 'application/json': { schema: requestSchema(operation), examples: { example: { value: example } } } } },
       responses: {
         200: {

@@ -55,10 +55,9 @@ export class GatewayService {
     return route instanceof Promise ? route.then((found) => this.assigned(call, model, found)) : this.assigned(call, model, route);
   }
 
-  /** A deployment's experiment may send the call to a model of its own. */
+  /** An experiment on a deployment, or on a model's alias, may send the call to a model of its own. */
   private assigned(call: GatewayCall, model: string, route: Route): Route | Promise<Route> {
-    if (!route.deployment) return route;
-    call.deploymentId = route.deployment.id;
+    call.deploymentId = route.deployment?.id ?? null;
     if (call.experiment) return route; // a call is of one experiment: its prompt's
     const assigned = this.experiments.assign(call.ctx, { kind: 'deployment', name: model }, call.stickyKey);
     const by = (assignment: Assignment | null) => {

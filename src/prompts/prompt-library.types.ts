@@ -12,13 +12,13 @@ export const PromptFolderConnection = connectionOf(PromptFolder, 'PromptFolder')
 
 @ObjectType({ description: 'Where a label is.' })
 export class PromptLabel {
-  @Field() label: string;
-  @Field(() => Int) version: number;
+  @Field({ description: 'Its name.' }) label: string;
+  @Field(() => Int, { description: 'Number of the version that it names.' }) version: number;
 }
 
 @ObjectType({ description: 'What came of a prompt version, of one type.' })
 export class PromptUse {
-  @Field(() => LineageNodeTypeEnum) type: LineageNodeType;
+  @Field(() => LineageNodeTypeEnum, { description: 'Of what came of it.' }) type: LineageNodeType;
   @Field(() => Int, { description: 'How many; of all types together 10,000 at most are counted.' }) count: number;
   @Field(() => [LineageNode], { description: 'The newest ten; `lineage(type: prompt_version, direction: down)` shows all, with how they hang together.' }) newest: LineageNode[];
 }

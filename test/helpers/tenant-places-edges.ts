@@ -85,7 +85,7 @@ export const EXPERIMENTS = {
   'ExperimentWeightInput.arm': free('new'),
   'ExperimentWeightInput.weight': free(2),
   'CreateExperimentInput.name': fresh((w) => `${w.marker}-experiment`),
-  'CreateExperimentInput.subject': [reference((w) => `${w.prompt}@tried`), reference((w) => w.deployment, { 'ExperimentArmInput.target': reference((w) => `${w.provider}/x`) })],
+  'CreateExperimentInput.subject': [reference((w) => `${w.prompt}@tried`), reference((w) => w.deployment, { 'ExperimentArmInput.target': reference((w) => `${w.provider}/x`) }), reference((w) => `${w.base}@champion`, { 'ExperimentArmInput.target': reference((w) => `${w.provider}/x`) })],
   'ExperimentArmInput.name': free('new'),
   'ExperimentArmInput.weight': free(),
   'ExperimentArmInput.target': [reference((w) => `${w.prompt}/2`), reference((w) => `${w.provider}/x`, TRIED_MODELS), reference((w) => `${w.base}/1`, TRIED_MODELS)],

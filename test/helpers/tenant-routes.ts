@@ -26,6 +26,9 @@ const prompted: Places = {
 const conversation: Places = { 'body.model': called, 'body.messages[].role': free('user'), 'body.messages[].content': free('hi'), 'body.messages[].content[]': free(), ...prompted };
 const SAMPLING = ['stream', 'max_tokens', 'temperature', 'top_p', 'n', 'seed', 'stop', 'stop[]', 'frequency_penalty', 'presence_penalty', 'logit_bias', 'stream_options', 'user'];
 
+/** Of all routes that ask a model; a key is of its project whatever `x-triad-project` says (test/integration/oidc.spec.ts has people). */
+const ASKING: Places = open('header.', ['x-triad-sticky-key', 'x-triad-cache-control', 'x-triad-project']);
+
 /** Places that can name nothing, and are left out. */
 function open(before: string, names: string[]): Places {
   return Object.fromEntries(names.map((name) => [before + name, free()]));
@@ -83,20 +86,20 @@ export const ROUTES: Record<string, Places> = {
   },
   'GET /v1/prompts/{path}': { 'path.path': reference((w) => `${w.marker}-prompt`), 'query.label': free(), 'query.version': free() },
   'POST /v1/chat/completions': {
-    ...conversation,
+    ...ASKING, ...conversation,
     ...open('body.', [...SAMPLING, 'max_completion_tokens', 'logprobs', 'top_logprobs', 'tools[]', 'tool_choice', 'parallel_tool_calls', 'response_format', 'reasoning_effort', 'metadata', 'store', 'service_tier', 'modalities[]']),
   },
   'POST /v1/completions': {
-    'body.model': called, 'body.prompt': free('hi'), ...prompted,
+    ...ASKING, 'body.model': called, 'body.prompt': free('hi'), ...prompted,
     ...open('body.', [...SAMPLING, 'prompt[]', 'prompt[][]', 'logprobs', 'best_of', 'echo', 'suffix']),
   },
-  'POST /v1/embeddings': { 'body.model': called, 'body.input': free('hi'), ...open('body.', ['input[]', 'input[][]', 'dimensions', 'encoding_format', 'user']) },
+  'POST /v1/embeddings': { ...ASKING, 'body.model': called, 'body.input': free('hi'), ...open('body.', ['input[]', 'input[][]', 'dimensions', 'encoding_format', 'user']) },
   'POST /v1/images/generations': {
-    'body.model': called, 'body.prompt': free('hi'), ...prompted,
+    ...ASKING, 'body.model': called, 'body.prompt': free('hi'), ...prompted,
     ...open('body.', ['n', 'size', 'quality', 'style', 'response_format', 'output_format', 'background', 'stream', 'user']),
   },
   'POST /v1/messages': {
-    ...conversation, 'body.max_tokens': free(8),
+    ...ASKING, ...conversation, 'body.max_tokens': free(8),
     ...open('body.', ['system', 'system[]', 'stop_sequences[]', 'stream', 'temperature', 'top_p', 'top_k', 'tools[]', 'tool_choice', 'thinking', 'metadata', 'output_config']),
   },
 };
