@@ -40,7 +40,7 @@ describe('hostile requests', () => {
   });
 
   it('a version that no integer holds is refused', async () => {
-    expect(await code('/v1/chat/completions', '{"model":"m","prompt":{"name":"p","version":9007199254740991}}')).toBe('bad_input');
+    expect(await code('/v1/chat/completions', '{"model":"m","prompt":{"name":"p","version":9007199254740991}}')).toBe('invalid_value');
   });
 
   it.each(['../../credentials.json', '..', '.', 'a/../..', '/etc', 'a\\..', '%2e%2e', 'models'])('a base model is a directory of TRIAD_HOME/models and no path: %s', async (source) => {
