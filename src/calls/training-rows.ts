@@ -1,3 +1,4 @@
+import { isObject } from '../common/is-object.js';
 import type { ChatMessage, DatasetRow, Scalar } from '../datasets/row.js';
 import { promptKey } from '../datasets/row.js';
 import type { CallFeedbackEntity } from './call.entity.js';
@@ -105,7 +106,6 @@ function strippedOf({ promptMessages, variables }: WholeCall, asked: ChatMessage
 }
 
 type Json = Record<string, unknown>;
-const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
 const ROLES: Record<string, ChatMessage['role']> = { system: 'system', developer: 'system', user: 'user', assistant: 'assistant' };
 
 /** The messages of a request of any route, when all are texts. */

@@ -25,6 +25,13 @@ export function httpError(error: unknown): { status: number; body: ErrorBody; ex
   return { status, body: { error: body }, expected: known !== null };
 }
 
+/** As `httpError`; what nobody expected goes to the log, with the request that met it. */
+export function loggedHttpError(error: unknown, { method, url, id }: Pick<FastifyRequest, 'method' | 'url' | 'id'>, logger: Logger): { status: number; body: ErrorBody } {
+  const { status, body, expected } = httpError(error);
+  if (!expected) logger.error(`${method} ${url} ${id}: ${error instanceof Error ? error.stack : String(error)}`);
+  return { status, body };
+}
+
 function knownError(error: unknown): (ErrorBody['error'] & { status: number }) | null {
   const domain = asDomainError(error);
   if (domain) return { status: domain.status, ...openaiWords(domain) };
@@ -59,8 +66,7 @@ export class HttpErrorFilter implements ExceptionFilter {
     if (host.getType<GqlContextType>() === 'graphql') throw error;
     const reply = host.switchToHttp().getResponse<FastifyReply>();
     const request = host.switchToHttp().getRequest<FastifyRequest>();
-    const { status, body, expected } = httpError(error);
-    if (!expected) this.logger.error(`${request.method} ${request.url} ${request.id}: ${error instanceof Error ? error.stack : String(error)}`);
+    const { status, body } = loggedHttpError(error, request, this.logger);
     if (!reply.sent) void reply.status(status).send(body);
   }
 }

@@ -1,3 +1,4 @@
+import { isObject } from '../common/is-object.js';
 import { Injectable, Logger } from '@nestjs/common';
 import type { ServerResponse } from 'node:http';
 import type { Operation } from '../calls/call-record.js';
@@ -9,7 +10,7 @@ import { EventRelay, type StreamEnd } from './event-relay.js';
 import { errorBody, shapeOf } from './event-shape.js';
 import type { GatewayCall } from './gateway-call.js';
 import { MessageAssembler } from './protocols/message-assembler.js';
-import { isObject, type Json, parseObject } from './protocols/protocol.js';
+import { type Json, parseObject } from './protocols/protocol.js';
 import { refusalOf } from './refusal.js';
 import { AnswerCache, type CachedAnswer, type CacheKey } from './routing/answer-cache.js';
 import { Failover } from './routing/failover.js';

@@ -1,9 +1,10 @@
+import { isObject } from '../common/is-object.js';
 import type { CallRecord, Operation } from '../calls/call-record.js';
 import type { Cancellation } from '../common/cancellation.js';
 import type { RequestContext } from '../common/request-context.js';
 import { NO_USAGE, type Usage } from '../deployments/pricing.js';
 import type { Reservation } from '../limits/buckets.js';
-import { isObject, type Json } from './protocols/protocol.js';
+import type { Json } from './protocols/protocol.js';
 import type { Candidate } from './routing/route.js';
 
 /** What a request says beside its body. */

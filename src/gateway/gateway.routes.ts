@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Entered, HotGuard } from '../auth/hot-guard.js';
 import type { Operation } from '../calls/call-record.js';
 import { Cancellation } from '../common/cancellation.js';
-import { httpError } from '../common/http-error.filter.js';
+import { loggedHttpError } from '../common/http-error.filter.js';
 import { newId } from '../common/ids.js';
 import type { GatewayAnswer } from './answer-passer.js';
 import { estimateTokens } from './estimate.js';
@@ -97,9 +97,8 @@ export class GatewayRoutes {
   }
 
   private sendError(operation: Operation, request: FastifyRequest, reply: FastifyReply, error: unknown): void {
-    const { status, body, expected } = httpError(error);
+    const { status, body } = loggedHttpError(error, request, this.logger);
     if (status === 401) Object.assign(body.error, { type: 'invalid_request_error', code: 'invalid_api_key' }); // OpenAI's words
-    if (!expected) this.logger.error(`${request.method} ${request.url} ${request.id}: ${error instanceof Error ? error.stack : String(error)}`);
     if (error instanceof FailoverError) void reply.headers(headersOfFailure(error));
     void reply.status(status).header('content-type', JSON_TYPE).send(JSON.stringify(errorBody({ operation }, status, body.error, request.id)));
   }

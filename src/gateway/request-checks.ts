@@ -1,3 +1,4 @@
+import { isObject } from '../common/is-object.js';
 import type { Operation } from '../calls/call-record.js';
 import { DomainError } from '../common/errors.js';
 
@@ -22,7 +23,6 @@ type Fields = Record<string, unknown>;
 /** What a field may be: in OpenAI's words, as a test, and as a JSON Schema. Null is none given. */
 type Kind = readonly [words: string, holds: (value: unknown) => boolean, schema: object];
 
-const isObject = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
 const isText = (value: unknown): value is string => typeof value === 'string';
 const isWhole = (value: unknown): boolean => Number.isInteger(value);
 const each = (holds: (value: unknown) => boolean) => (value: unknown): boolean => Array.isArray(value) && value.every(holds);

@@ -1,7 +1,8 @@
+import { isObject } from '../common/is-object.js';
 import type { Operation } from '../calls/call-record.js';
 import { NO_USAGE, type Usage } from '../deployments/pricing.js';
 import { MAX_TOKENS } from '../limits/buckets.js';
-import { isObject, type Json, parseObject } from './protocols/protocol.js';
+import { type Json, parseObject } from './protocols/protocol.js';
 
 /** More than any route makes at once. */
 const MAX_IMAGES = 1_000;

@@ -1,14 +1,13 @@
 import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import { Redis } from 'ioredis';
 import { Counter } from 'prom-client';
+import { Resting } from '../common/resting.js';
 import { CONFIG, type Config } from '../config/config.js';
+import { within } from '../observability/within.js';
 import type { Bucket, Taken } from './buckets.js';
 import { Leases } from './leases.js';
 import { LocalLimiter } from './local-limiter.js';
 import { defineTake, takeFromRedis, type WithTake } from './take-script.js';
-
-/** After a failure Redis is asked again by one request of each second. */
-const REST_MS = 1_000;
 
 /** Requests that the limiter in memory let in or refused because Redis did not answer. */
 export const limiterFallbacks = new Counter({
@@ -24,7 +23,7 @@ export class LimiterService implements OnModuleDestroy {
   private readonly leases = new Leases();
   private readonly redis: WithTake;
   private readonly answerWithinMs: number;
-  private restUntil = 0;
+  private readonly resting = new Resting();
 
   constructor(@Inject(CONFIG) config: Config) {
     this.answerWithinMs = config.TRIAD_LIMITER_TIMEOUT_MS;
@@ -36,7 +35,7 @@ export class LimiterService implements OnModuleDestroy {
   /** What was taken ahead is given back, if Redis is there to take it. */
   async onModuleDestroy(): Promise<void> {
     const back = this.leases.giveUp();
-    if (back.length > 0) await within(this.answerWithinMs, takeFromRedis(this.redis, back, true)).catch(() => undefined);
+    if (back.length > 0) await within(this.answerWithinMs, 'Redis', takeFromRedis(this.redis, back, true)).catch(() => undefined);
     this.redis.disconnect();
   }
 
@@ -58,17 +57,13 @@ export class LimiterService implements OnModuleDestroy {
   }
 
   private async ask(buckets: readonly Bucket[], force: boolean): Promise<Taken> {
-    const rested = this.restUntil;
-    if (rested > performance.now()) return this.takeLocally(buckets, force);
-    // Until Redis has answered, requests beside this one do not try it.
-    if (rested > 0) this.restUntil = performance.now() + REST_MS;
+    if (this.resting.now()) return this.takeLocally(buckets, force);
     try {
-      const taken = await within(this.answerWithinMs, takeFromRedis(this.redis, buckets, force));
-      this.restUntil = 0;
+      const taken = await within(this.answerWithinMs, 'Redis', takeFromRedis(this.redis, buckets, force));
+      this.resting.over();
       return taken;
     } catch (error) {
-      if (rested === 0) this.logger.warn(`Redis does not answer the limiter (${(error as Error).message}); each process counts by itself.`);
-      this.restUntil = performance.now() + REST_MS;
+      if (this.resting.begin()) this.logger.warn(`Redis does not answer the limiter (${(error as Error).message}); each process counts by itself.`);
       return this.takeLocally(buckets, force);
     }
   }
@@ -77,15 +72,4 @@ export class LimiterService implements OnModuleDestroy {
     limiterFallbacks.inc();
     return this.local.take(buckets, force);
   }
-}
-
-/**
- * The answer, if it comes in time. One that has come and is not read yet, since this process was busy, is in time: the
- * event loop reads sockets between a timer and an immediate.
- */
-function within<T>(ms: number, answer: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => setImmediate(() => reject(new Error(`no answer within ${ms} ms`))), ms);
-    answer.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
 }

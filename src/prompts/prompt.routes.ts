@@ -2,7 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { HotGuard } from '../auth/hot-guard.js';
 import { DomainError } from '../common/errors.js';
-import { httpError } from '../common/http-error.filter.js';
+import { loggedHttpError } from '../common/http-error.filter.js';
 import { LABEL_PATTERN } from '../common/references.js';
 import type { RequestContext } from '../common/request-context.js';
 import { Database } from '../database/database.js';
@@ -50,8 +50,7 @@ export class PromptRoutes {
       const answer = this.answer(ctx, (request.params as { '*': string })['*'], request.query as Record<string, unknown>);
       void reply.send(answer instanceof Promise ? await answer : answer);
     } catch (error) {
-      const { status, body, expected } = httpError(error);
-      if (!expected) this.logger.error(`${request.method} ${request.url} ${request.id}: ${error instanceof Error ? error.stack : String(error)}`);
+      const { status, body } = loggedHttpError(error, request, this.logger);
       void reply.status(status).send(JSON.stringify(body));
     }
     return reply;

@@ -1,5 +1,6 @@
+import { isObject } from '../../common/is-object.js';
 import { JSON_ANSWER } from './anthropic-tools.js';
-import { errorType, isObject, type Json, type OpenAiError, parseObject, textOf, unreadable } from './protocol.js';
+import { errorType, type Json, type OpenAiError, parseObject, textOf, unreadable } from './protocol.js';
 
 const FINISHED: Record<string, string> = {
   end_turn: 'stop', stop_sequence: 'stop', pause_turn: 'stop', tool_use: 'tool_calls',

@@ -1,6 +1,7 @@
+import { isObject } from '../../common/is-object.js';
 import { anthropicError, finishReason, refusalOf, usageOf } from './anthropic-answer.js';
 import { JSON_ANSWER } from './anthropic-tools.js';
-import { isObject, type Json, parseObject, type ServerEvent, textOf } from './protocol.js';
+import { type Json, parseObject, type ServerEvent, textOf } from './protocol.js';
 
 /** A block of the answer that has begun and not ended. */
 interface Block {

@@ -1,4 +1,5 @@
-import { invalid, isObject, type Json, textOf, unsupported } from './protocol.js';
+import { isObject } from '../../common/is-object.js';
+import { invalid, type Json, textOf, unsupported } from './protocol.js';
 
 /** A turn of Anthropic's conversation. */
 interface Turn {

@@ -1,6 +1,7 @@
+import { isObject } from '../../common/is-object.js';
 import { conversationOf } from './anthropic-messages.js';
 import { closed, toolsOf } from './anthropic-tools.js';
-import { invalid, isObject, type Json, unsupported } from './protocol.js';
+import { invalid, type Json, unsupported } from './protocol.js';
 
 /** Anthropic wants a bound; of models that are still served each allows as much. */
 const MAX_TOKENS = 16_384;

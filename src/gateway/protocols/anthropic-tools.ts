@@ -1,4 +1,5 @@
-import { invalid, isObject, type Json, unsupported } from './protocol.js';
+import { isObject } from '../../common/is-object.js';
+import { invalid, type Json, unsupported } from './protocol.js';
 
 /** The tool that stands for `response_format: json_object`: its input is the answer. Requests may not name one so. */
 export const JSON_ANSWER = 'triad_json_answer';

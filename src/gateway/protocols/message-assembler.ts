@@ -1,4 +1,5 @@
-import { isObject, type Json, parseObject, textOf } from './protocol.js';
+import { isObject } from '../../common/is-object.js';
+import { type Json, parseObject, textOf } from './protocol.js';
 
 /** A longer answer is not put together: neither log nor cache would keep it. */
 const MAX_CHARACTERS = 4_000_000;

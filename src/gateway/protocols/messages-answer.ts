@@ -1,4 +1,5 @@
-import { isObject, type Json, type OpenAiError, parseObject, textOf, unreadable } from './protocol.js';
+import { isObject } from '../../common/is-object.js';
+import { type Json, type OpenAiError, parseObject, textOf, unreadable } from './protocol.js';
 
 const STOPPED: Record<string, string> = { stop: 'end_turn', length: 'max_tokens', tool_calls: 'tool_use', function_call: 'tool_use', content_filter: 'refusal' };
 const ERROR_TYPES: Record<number, string> = {

@@ -1,5 +1,6 @@
+import { isObject } from '../../common/is-object.js';
 import { messageError, messageHead, messageUsage, stopDetails, stopReason } from './messages-answer.js';
-import { isObject, type Json, type OpenAiError, parseObject, textOf } from './protocol.js';
+import { type Json, type OpenAiError, parseObject, textOf } from './protocol.js';
 
 const frame = (event: Json): string => `event: ${textOf(event['type'])}\ndata: ${JSON.stringify(event)}\n\n`;
 const NOTHING_YET = messageUsage(null);

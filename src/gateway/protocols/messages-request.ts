@@ -1,4 +1,5 @@
-import { invalid, isObject, type Json, textOf, unsupported } from './protocol.js';
+import { isObject } from '../../common/is-object.js';
+import { invalid, type Json, textOf, unsupported } from './protocol.js';
 
 /** Anthropic's own, that says nothing about the answer of another provider. */
 const LEFT_OUT = new Set(['cache_control', 'service_tier', 'inference_geo', 'diagnostics', 'speed', 'user_profile_id', 'workspace_id']);

@@ -1,6 +1,7 @@
+import { isObject } from '../../common/is-object.js';
 import type { Operation } from '../../calls/call-record.js';
 import { keyHeaders } from '../../deployments/provider-headers.js';
-import { errorType, isObject, type Json, type OpenAiError, parseObject, type Protocol, unsupported } from './protocol.js';
+import { errorType, type Json, type OpenAiError, parseObject, type Protocol, unsupported } from './protocol.js';
 
 /** Below a base URL that ends in `/v1`. */
 const PATHS: Partial<Record<Operation, string>> = {

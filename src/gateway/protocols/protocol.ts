@@ -1,5 +1,6 @@
 import type { Operation } from '../../calls/call-record.js';
 import { DomainError } from '../../common/errors.js';
+import { isObject } from '../../common/is-object.js';
 
 export type Json = Record<string, unknown>;
 
@@ -50,7 +51,6 @@ export const tellsUsageOnly = (payload: string): boolean => payload.includes('"c
 /** Whether a chat request asks for that chunk. */
 export const asksForUsage = ({ stream_options: options }: Json): boolean => isObject(options) && options['include_usage'] === true;
 
-export const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
 export const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 /** Null when it is not JSON, or no object. */

@@ -1,5 +1,6 @@
+import { isObject } from '../../common/is-object.js';
 import { keyHeaders } from '../../deployments/provider-headers.js';
-import { errorType, invalid, isObject, type Json, parseObject, type Protocol, textOf, unreadable, unsupported } from './protocol.js';
+import { errorType, invalid, type Json, parseObject, type Protocol, textOf, unreadable, unsupported } from './protocol.js';
 
 const PATH = '/sdapi/v1/txt2img';
 const SIZE = /^(\d{2,4})x(\d{2,4})$/;

@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common
 import { Redis } from 'ioredis';
 import { Counter } from 'prom-client';
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import { Resting } from '../../common/resting.js';
 import { within } from '../../observability/within.js';
 import { CONFIG, type Config } from '../../config/config.js';
 import { LRUCache } from 'lru-cache';
@@ -10,8 +11,6 @@ import { canonical } from './canonical.js';
 
 /** The cache may cost a call no more than this. */
 const ANSWER_WITHIN_MS = 50;
-/** After a failure Redis is asked again by one call of each second. */
-const REST_MS = 1_000;
 /** Longer answers are rare and would crowd out others. */
 const MAX_BYTES = 512 * 1024;
 /** Redis evicts nothing, since queues are in it; answers leave it room. */
@@ -45,7 +44,7 @@ export class AnswerCache implements OnModuleDestroy {
   private readonly logger = new Logger('Gateway');
   private readonly redis: Redis;
   private readonly keys = new LRUCache<string, Buffer>({ max: 10_000 });
-  private restUntil = 0;
+  private readonly resting = new Resting();
   private fill = { hasRoom: true, lookedAt: -Infinity };
 
   constructor(@Inject(CONFIG) private readonly config: Config) {
@@ -70,10 +69,10 @@ export class AnswerCache implements OnModuleDestroy {
 
   /** Never throws; null also when Redis does not answer in time. */
   async get(key: CacheKey): Promise<CachedAnswer | null> {
-    if (this.isResting()) return this.missed('unavailable');
+    if (this.resting.now()) return this.missed('unavailable');
     try {
       const stored = await within(ANSWER_WITHIN_MS, 'Redis', this.redis.getBuffer(key.key));
-      this.restUntil = 0;
+      this.resting.over();
       const answer = stored && this.open(key, stored);
       if (!answer) return this.missed('miss');
       lookups.inc({ outcome: 'hit' });
@@ -86,7 +85,7 @@ export class AnswerCache implements OnModuleDestroy {
 
   /** Keeps an answer, in its own time. Never throws. */
   put(key: CacheKey, text: string, { ttlSeconds }: CachePolicy): void {
-    if (text.length > MAX_BYTES || this.isResting()) return lookups.inc({ outcome: 'skipped' });
+    if (text.length > MAX_BYTES || this.resting.now()) return lookups.inc({ outcome: 'skipped' });
     this.store(key, text, ttlSeconds).catch((error: unknown) => this.rest(error as Error));
   }
 
@@ -112,17 +111,8 @@ export class AnswerCache implements OnModuleDestroy {
     return null;
   }
 
-  private isResting(): boolean {
-    const now = performance.now();
-    if (this.restUntil > now) return true;
-    // Until Redis has answered, calls beside this one do not try it.
-    if (this.restUntil > 0) this.restUntil = now + REST_MS;
-    return false;
-  }
-
   private rest(error: Error): void {
-    if (this.restUntil === 0) this.logger.warn(`Redis does not answer the answer cache (${error.message}); calls go on without it.`);
-    this.restUntil = performance.now() + REST_MS;
+    if (this.resting.begin()) this.logger.warn(`Redis does not answer the answer cache (${error.message}); calls go on without it.`);
   }
 
   private keyFor(projectId: string): Buffer {

@@ -1,3 +1,5 @@
+import { isObject } from '../../common/is-object.js';
+
 /** A longer answer is not put together: neither log nor cache would keep it. */
 const MAX_CHARACTERS = 4_000_000;
 
@@ -60,8 +62,8 @@ export class StreamAssembler {
   private addChunk({ choices, usage, object: _, ...head }: Fields): void {
     if (head['error'] !== undefined) return;
     this.head = { ...this.head, ...head };
-    if (isFields(usage)) this.usage = usage;
-    if (Array.isArray(choices)) for (const choice of choices) if (isFields(choice)) this.addChoice(choice);
+    if (isObject(usage)) this.usage = usage;
+    if (Array.isArray(choices)) for (const choice of choices) if (isObject(choice)) this.addChoice(choice);
   }
 
   private addChoice({ index, delta, text, logprobs, finish_reason: reason, ...rest }: Fields): void {
@@ -71,8 +73,8 @@ export class StreamAssembler {
     Object.assign(choice.rest, rest);
     if (reason != null) choice.rest['finish_reason'] = reason;
     if (typeof text === 'string') choice.text += text;
-    if (isFields(delta)) merge(choice.message, delta);
-    if (isFields(logprobs)) merge(choice.logprobs ??= {}, logprobs);
+    if (isObject(delta)) merge(choice.message, delta);
+    if (isObject(logprobs)) merge(choice.logprobs ??= {}, logprobs);
   }
 
   private whole({ index, message, text, logprobs, rest }: Choice): Fields {
@@ -80,8 +82,6 @@ export class StreamAssembler {
     return { index, message: { role: 'assistant', content: null, refusal: null, ...message, ...toolCalls(message) }, logprobs, ...rest };
   }
 }
-
-const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Told once and not in pieces, though they are texts. */
 const SAID_ONCE = new Set(['role', 'id', 'type', 'name']);
@@ -91,14 +91,14 @@ function merge(into: Fields, delta: Fields): void {
     const before = Object.hasOwn(into, name) ? into[name] : undefined;
     if (name === '__proto__' || (value === null && before !== undefined)) continue;
     if (Array.isArray(value)) into[name] = isIndexed(value) ? mergeIndexed(before, value) : [...(Array.isArray(before) ? before as unknown[] : []), ...(value as unknown[])];
-    else if (isFields(value)) merge((into[name] = isFields(before) ? before : {}), value);
+    else if (isObject(value)) merge((into[name] = isObject(before) ? before : {}), value);
     else if (typeof value === 'string' && typeof before === 'string' && !SAID_ONCE.has(name)) into[name] = before + value;
     else if (!(SAID_ONCE.has(name) && value === '' && before !== undefined)) into[name] = value;
   }
 }
 
 /** Pieces of tool calls say by `index` which call they belong to. */
-const isIndexed = (list: unknown[]): list is (Fields & { index: number })[] => list.length > 0 && list.every((each) => isFields(each) && typeof each['index'] === 'number');
+const isIndexed = (list: unknown[]): list is (Fields & { index: number })[] => list.length > 0 && list.every((each) => isObject(each) && typeof each['index'] === 'number');
 
 function mergeIndexed(before: unknown, pieces: (Fields & { index: number })[]): Fields[] {
   const list = (Array.isArray(before) ? before : []) as Fields[];
